@@ -1,0 +1,30 @@
+# `make demo` and `make test` are the two commands; each sets up what it needs in .venv.
+VENV   := .venv
+PYTHON ?= python3
+PY     := $(VENV)/bin/python
+
+.PHONY: demo test lint bench clean
+
+demo: $(VENV)/.ready
+	$(PY) -m emporion demo
+
+test: lint
+	$(PY) -m pytest
+
+lint: $(VENV)/.ready
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/mypy -p emporion
+
+bench: $(VENV)/.ready
+	$(PY) -m pip install --quiet '.[bench]' --no-build-isolation 2>/dev/null || $(PY) -m pip install --quiet Pyro5
+	$(PY) benchmarks/run.py
+
+$(VENV)/.ready: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(PY) -m pip install --quiet --disable-pip-version-check -e '.[test]'
+	# mypy wants the package under its own name, whatever the folder of the checkout is called.
+	mkdir -p $(VENV)/typed && ln -sfn ../.. $(VENV)/typed/emporion
+	touch $@
+
+clean:
+	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

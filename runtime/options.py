@@ -1,0 +1,44 @@
+"""What an operator can set about visits: the limits that end one and the walls that hold one."""
+
+from dataclasses import dataclass, fields
+from typing import Final
+
+from ..errors import ConfigurationError
+
+__all__ = ["BOTH_WALLS", "DEFAULT_LIMITS", "Isolation", "Limits"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How much one visit may use; whichever is hit first ends it with `LimitExceeded` naming the field.
+
+    The defaults suit an agent that looks around a shop: seconds of thought, not minutes.
+    """
+
+    cpu_s: float = 5.0  # processor seconds; the kernel counts whole seconds, so this is rounded up
+    wall_s: float = 30.0  # seconds from arrival to departure, waiting for hosted methods included
+    memory_mib: int = 128  # address space beyond what an empty visit has
+    calls: int = 10_000  # calls the agent makes to hosted objects
+    bytes_in: int = 16 * 1024 * 1024  # bytes sent into the visit: state, answers
+    bytes_out: int = 16 * 1024 * 1024  # bytes that come out of the visit: calls, results
+    output_lines: int = 1_000  # lines the agent prints; what is beyond is dropped, and said so
+    capabilities: int = 1_000  # hosted objects the agent holds at one time
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            kinds = (int, float) if field.name in ("cpu_s", "wall_s") else (int,)
+            if type(value) not in kinds or not 0 < value < 2**53:
+                raise ConfigurationError(f"Limits({field.name}={value!r}): a positive number is needed")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Isolation:
+    """Which walls stand around a visit; both, unless each is to be tested alone (loopback only)."""
+
+    language: bool = True
+    os: bool = True
+
+
+DEFAULT_LIMITS: Final = Limits()
+BOTH_WALLS: Final = Isolation()

@@ -1,0 +1,122 @@
+"""The messages of a session: what each carries, in the one model that every codec writes and reads.
+
+Source: docs/protocol.md, "Messages".
+"""
+
+from typing import Any, Final
+
+import msgspec
+
+__all__ = [
+    "Body",
+    "Call",
+    "Cancel",
+    "Code",
+    "Fault",
+    "Goodbye",
+    "Message",
+    "NeedCode",
+    "Op",
+    "Ping",
+    "Pong",
+    "Release",
+    "Result",
+]
+
+
+class Op:
+    """What a `Call` asks of its target."""
+
+    CALL: Final = 0  # call the member
+    GET: Final = 1  # read the member
+    SET: Final = 2  # write the member: one positional argument
+
+
+class Body(msgspec.Struct, array_like=True, gc=False):
+    """Values of one message as scalars, rows and manifests (docs/protocol.md, "Values"); blobs travel beside it."""
+
+    roots: list[Any]
+    rows: list[list[Any]] = []
+    manifests: list[dict[str, str]] = []
+
+
+class Call(msgspec.Struct, array_like=True, tag=1, gc=False):
+    """Ask `target` (an object that the receiver exports; 0 is its directory) for `method`.
+
+    The last ``len(keywords)`` roots of `body` are the keyword arguments' values.
+    """
+
+    call: int
+    chain: int
+    target: int
+    op: int
+    method: str
+    keywords: list[str]
+    body: Body
+    deadline_ms: int = 0  # time left when sent; 0: none
+    oneway: bool = False  # an answer comes once everything has arrived, before the method runs
+
+
+class Result(msgspec.Struct, array_like=True, tag=2, gc=False):
+    """The answer to `call`: one root."""
+
+    call: int
+    body: Body
+
+
+class Fault(msgspec.Struct, array_like=True, tag=3, gc=False):
+    """The answer to `call` when it raised: the type's name, its arguments as roots, the traceback as text."""
+
+    call: int
+    type_name: str
+    text: str
+    traceback: str
+    body: Body
+
+
+class Release(msgspec.Struct, array_like=True, tag=4, gc=False):
+    """The sender no longer holds capabilities: {exported object: how often it had been received}."""
+
+    counts: dict[int, int]
+
+
+class NeedCode(msgspec.Struct, array_like=True, tag=5, gc=False):
+    """Ask, within a chain, for the source of modules that a manifest of the peer has announced."""
+
+    call: int
+    chain: int
+    modules: dict[str, str]  # dotted name: digest
+
+
+class Code(msgspec.Struct, array_like=True, tag=6, gc=False):
+    """The answer to `NeedCode`: sources by digest."""
+
+    call: int
+    sources: dict[str, str]
+
+
+class Cancel(msgspec.Struct, array_like=True, tag=7, gc=False):
+    """The sender no longer waits for `call`."""
+
+    call: int
+
+
+class Ping(msgspec.Struct, array_like=True, tag=8, gc=False):
+    """Asks for a `Pong` with the same number."""
+
+    number: int
+
+
+class Pong(msgspec.Struct, array_like=True, tag=9, gc=False):
+    """Answers a `Ping`."""
+
+    number: int
+
+
+class Goodbye(msgspec.Struct, array_like=True, tag=10, gc=False):
+    """The sender closes the session on purpose; nothing follows."""
+
+    reason: str
+
+
+Message = Call | Result | Fault | Release | NeedCode | Code | Cancel | Ping | Pong | Goodbye

@@ -1,0 +1,5 @@
+import emporion
+
+
+def test_x() -> None:
+    assert emporion
