@@ -17,8 +17,10 @@ __all__ = [
     "Message",
     "NeedCode",
     "Op",
+    "Output",
     "Ping",
     "Pong",
+    "Provide",
     "Release",
     "Result",
 ]
@@ -119,4 +121,17 @@ class Goodbye(msgspec.Struct, array_like=True, tag=10, gc=False):
     reason: str
 
 
-Message = Call | Result | Fault | Release | NeedCode | Code | Cancel | Ping | Pong | Goodbye
+class Provide(msgspec.Struct, array_like=True, tag=11, gc=False):
+    """Host to visit only: compiled modules, ahead of the message that needs them."""
+
+    modules: list[tuple[str, str, bytes]]  # dotted name, digest of the source, marshalled code
+
+
+class Output(msgspec.Struct, array_like=True, tag=12, gc=False):
+    """What an agent printed: visit to host, host to client."""
+
+    agent: str
+    text: str
+
+
+Message = Call | Result | Fault | Release | NeedCode | Code | Cancel | Ping | Pong | Goodbye | Provide | Output

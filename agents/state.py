@@ -1,0 +1,145 @@
+"""What an agent remembers: its state taken out as an ordinary value, and put into an instance that was never begun.
+
+The rules are those of pickling (``__getstate__``, ``__setstate__``, slots) without its power to name functions: state
+is only ever attributes.
+"""
+
+from enum import Enum
+from types import BuiltinFunctionType, MemberDescriptorType
+from typing import Any, Final
+from weakref import WeakKeyDictionary, WeakSet
+
+from ..errors import ProtocolError
+
+__all__ = ["capture", "name_of", "new_shell", "restore"]
+
+
+def capture(obj: object) -> object:
+    """The state of `obj`: what its ``__getstate__`` gives, so by default None, a dict, or (dict | None, slots dict).
+
+    The dict may be the instance's own, not a copy: encode it before anything else runs. Members of an `Enum` have no
+    state, `name_of` says which they are.
+
+    Raises:
+        TypeError: the class keeps contents where no state can reach (exceptions, subclasses of list and the like).
+    """
+    cls: type = type(obj)
+    if isinstance(obj, Enum):
+        return None
+    _check_plain(cls)
+    state: object = cls.__getstate__(obj)  # type: ignore[call-arg]
+    return state
+
+
+def name_of(obj: object) -> str:
+    """The qualified name an object travels under: its class's, or ``Colour.RED`` for a member of an `Enum`.
+
+    Raises:
+        TypeError: the value of a `Flag` that is a combination without a name of its own.
+    """
+    cls: type = type(obj)
+    if not isinstance(obj, Enum):
+        return cls.__qualname__
+    name = obj._name_
+    if name is None or type(obj).__members__.get(name) is not obj:
+        raise TypeError(f"{obj!r} combines members and has no name of its own: keep its .value and rebuild it")
+    return f"{cls.__qualname__}.{name}"
+
+
+def new_shell(cls: object) -> object:
+    """An instance of `cls` on which neither ``__new__`` nor ``__init__`` of its own has run, for `restore` to fill.
+
+    A member of an `Enum` (what `name_of` of one leads to) is its own shell.
+
+    Raises:
+        TypeError: instances of `cls` cannot be made so.
+    """
+    if isinstance(cls, Enum):
+        return cls
+    if not isinstance(cls, type):
+        raise TypeError(f"{cls!r} is not a class")
+    _check_plain(cls)
+    return object.__new__(cls)
+
+
+_PLAIN: Final[WeakSet[type]] = WeakSet()
+
+
+def _check_plain(cls: type) -> None:
+    """Refuse classes built on a type made in C, whose contents (a list's items) are no attributes."""
+    if cls in _PLAIN:
+        return
+    if issubclass(cls, Enum):
+        raise TypeError(f"{cls.__qualname__} is an Enum: its members are found by name, not made")
+    for base in cls.__mro__[:-1]:
+        if isinstance(base.__dict__.get("__new__"), BuiltinFunctionType):
+            raise TypeError(
+                f"{cls.__qualname__} is built on {base.__qualname__}, whose contents are no attributes and cannot "
+                f"travel with them: keep the {base.__qualname__} in an attribute instead"
+            )
+    _PLAIN.add(cls)
+
+
+def restore(shell: object, state: object) -> None:
+    """Fill `shell` with `state` as `capture` gave it; None changes nothing.
+
+    A ``__setstate__`` of the class gets all the rest. Without one, attributes are set past properties and
+    ``__setattr__``: frozen dataclasses work, and no code of the class runs.
+
+    Raises:
+        ProtocolError: `state` does not fit the class; the text says how. What ``__setstate__`` raises passes through.
+    """
+    if state is None:
+        return
+    cls = type(shell)
+    setstate = getattr(cls, "__setstate__", None)
+    if setstate is not None:
+        setstate(shell, state)
+        return
+    if type(state) is tuple and len(state) == 2:
+        parts: tuple[object, ...] = state
+    else:
+        parts = (state,)
+    for part in parts:
+        if part is not None:
+            _set(shell, cls, part)
+
+
+def _set(shell: object, cls: type, values: object) -> None:
+    if type(values) is not dict:
+        raise ProtocolError(f"the state of {cls.__qualname__} is a {type(values).__name__}, not a dict of attributes")
+    if not all(type(name) is str for name in values):
+        raise ProtocolError(f"the state of {cls.__qualname__} has an attribute whose name is not text")
+    slots = _slots(cls)
+    room = _attributes(shell)
+    if room is not None and slots.isdisjoint(values):
+        room.update(values)
+        return
+    for name, value in values.items():
+        if name in slots:
+            object.__setattr__(shell, name, value)
+        elif room is not None:
+            room[name] = value
+        else:
+            raise ProtocolError(f"{cls.__qualname__} has no attribute {name!a} to restore")
+
+
+def _attributes(shell: object) -> dict[str, Any] | None:
+    """The instance's own dict, None in a class of slots only."""
+    try:
+        room = object.__getattribute__(shell, "__dict__")
+    except AttributeError:
+        return None
+    return room if type(room) is dict else None
+
+
+_SLOTS: Final[WeakKeyDictionary[type, frozenset[str]]] = WeakKeyDictionary()
+
+
+def _slots(cls: type) -> frozenset[str]:
+    """The names that really are slots: setting any other through `object` could reach ``__class__`` or a property."""
+    slots = _SLOTS.get(cls)
+    if slots is None:
+        members = (item for base in cls.__mro__ for item in vars(base).items())
+        slots = _SLOTS[cls] = frozenset(name for name, value in members if type(value) is MemberDescriptorType)
+    return slots

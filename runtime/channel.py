@@ -1,0 +1,111 @@
+"""Messages over one transport: frames and codecs on the way in and out, counted, one writer at a time."""
+
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import ConnectionLost, ProtocolError
+from .transport import Transport
+from .wire.codecs import Codec
+from .wire.frames import FrameReader, write_frame
+from .wire.messages import Message
+
+__all__ = ["Arrived", "Channel"]
+
+
+@dataclass(slots=True, eq=False)
+class Arrived:
+    """One message of the peer's."""
+
+    message: Message
+    blobs: Any  # the bytes that travelled beside it, one buffer
+    codec: int  # the number of the codec that it came in
+
+
+class Channel:
+    """Sends from any thread, receives on one.
+
+    Args:
+        codecs: What this end understands; the first one is what it writes unasked.
+        meter: Called with the bytes received and sent so far; what it raises ends the connection (quotas of a visit).
+        trailing: Bytes that came with the end of the handshake.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        *,
+        codecs: Iterable[Codec],
+        max_frame_bytes: int,
+        meter: Callable[[int, int], None] | None = None,
+        trailing: bytes = b"",
+    ) -> None:
+        self.transport = transport
+        self._codecs = {codec.id: codec for codec in codecs}
+        self.default_codec = next(iter(self._codecs))
+        self._frames = FrameReader(max_frame_bytes, self._codecs.keys())
+        self._meter = meter
+        self._trailing = trailing
+        self._writing = threading.Lock()
+        self._closed = False
+        self._bytes_in = 0
+        self._bytes_out = 0
+
+    def send(self, message: Message, blobs: Sequence[bytes], codec: int = 0) -> None:
+        """Send one message whole.
+
+        Raises:
+            ConnectionLost: The peer is gone. After any error nothing more may be sent: half a frame may be out.
+        """
+        writer = self._codecs[codec or self.default_codec]
+        buffers = write_frame(writer.id, writer.encode(message), blobs)
+        with self._writing:
+            if self._closed:
+                raise ConnectionLost("the connection is closed")
+            self._count(0, sum(map(len, buffers)))
+            self.transport.send(buffers)
+
+    def receive(self, timeout_s: float | None) -> list[Arrived] | None:
+        """What the next bytes complete, perhaps nothing yet; None when no byte came in time.
+
+        Raises:
+            ConnectionLost: The stream ended.
+            ProtocolError: The bytes are no frames of ours.
+        """
+        if self._trailing:
+            data, self._trailing = self._trailing, b""
+        else:
+            if not self.transport.wait_readable(timeout_s):
+                return None
+            received = self.transport.receive()
+            if received is None:
+                return []
+            data = received
+        if not data:
+            raise ConnectionLost("the other end closed the connection")
+        self._count(len(data), 0)
+        arrived = []
+        for frame in self._frames.feed(data):
+            codec = self._codecs.get(frame.codec)
+            if codec is None:
+                raise ProtocolError(f"a frame in codec {frame.codec}, which this end does not accept")
+            arrived.append(Arrived(codec.decode(frame.body), frame.blobs, frame.codec))
+        return arrived
+
+    def buffered(self) -> bool:
+        """Whether bytes wait on this side of the socket, where no selector sees them."""
+        return bool(self._trailing) or self.transport.buffered()
+
+    def close(self) -> None:
+        """Close the socket, once; nobody may be receiving. Senders are short: `Transport.abort` has woken them."""
+        with self._writing:
+            if not self._closed:
+                self._closed = True
+                self.transport.close()
+
+    def _count(self, received: int, sent: int) -> None:
+        self._bytes_in += received
+        self._bytes_out += sent
+        if self._meter is not None:
+            self._meter(self._bytes_in, self._bytes_out)

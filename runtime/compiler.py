@@ -1,0 +1,59 @@
+"""The host's side of compiling foreign source: each module in a jailed process of its own, its code taken as bytes.
+
+The parser and compiler of CPython were not written for enemies (deep nesting, huge constants, exponential folding):
+what they do to a process must not be done to the host's.
+"""
+
+from typing import Final
+
+from ..errors import CodeDenied, ConnectionLost, EmporionError, LimitExceeded
+from .channel import Channel
+from .driver import Driver
+from .options import Limits
+from .peer import DIRECTORY, Peer
+from .sandbox.supervisor import Jailed, Jailer
+from .transport import PlainTransport
+from .wire.codecs import CODECS
+from .wire.messages import Op
+
+__all__ = ["COMPILE_LIMITS", "compile_jailed"]
+
+# A module of 1 MB compiles in under three seconds here; what needs more is made to need more.
+COMPILE_LIMITS: Final = Limits(cpu_s=10.0, wall_s=20.0, memory_mib=512)
+MAX_CODE_BYTES: Final = 64 * 1024 * 1024
+EXIT_WAIT_S: Final = 2.0
+
+
+def compile_jailed(jailer: Jailer, name: str, digest: str, source: str, language: bool) -> bytes:
+    """Compile one module of somebody else's; gives marshalled code that only a visit may open.
+
+    Raises:
+        CodeDenied: The language policy or the compiler refused, or the compiler did not survive it.
+        SandboxUnavailable: This machine cannot build the jail.
+    """
+    jailed = jailer.open(COMPILE_LIMITS, role="compile")
+    try:
+        peer = Peer("a compiler")
+        channel = Channel(PlainTransport(jailed.socket), codecs=CODECS.values(), max_frame_bytes=MAX_CODE_BYTES)
+        peer.driver = Driver(channel, peer, initiator=True)
+        try:
+            code = peer.call(DIRECTORY, Op.CALL, "compile", (name, digest, source, language), {})
+        except CodeDenied:
+            raise
+        except EmporionError as error:
+            raise CodeDenied(name, "upload", _why(jailed, error)) from None
+        finally:
+            peer.driver.close()
+    finally:
+        jailed.close()
+    if type(code) is not bytes:
+        raise CodeDenied(name, "upload", "the compiler gave no code")
+    return code
+
+
+def _why(jailed: Jailed, error: EmporionError) -> str:
+    if isinstance(error, ConnectionLost):
+        reason = jailed.wait(EXIT_WAIT_S).reason
+        limit: LimitExceeded | None = jailed.limit_error()
+        return f"compiling it hit a limit: {limit}" if limit else f"the compiler did not survive it ({reason})"
+    return f"it does not compile: {error}"

@@ -1,0 +1,446 @@
+"""The threads of one connection: who reads, who waits, who runs.
+
+The contract (docs/protocol.md, "Chains"):
+
+* At most one thread reads. It is one that waits for something, or a worker that the selector woke.
+* Who reads gives reading up before it runs anything foreign or hosted: to another thread that waits, else to the
+  selector, which wakes a worker when bytes come.
+* What belongs to a chain in which a thread of this end waits runs on that thread; what begins a chain runs on the
+  worker that read it, or on another one.
+"""
+
+import contextlib
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from threading import get_ident
+from typing import Any, Final, Protocol
+
+from ..errors import CallTimeout, ConnectionLost, EmporionError, ValueNotPortable
+from .channel import Arrived, Channel
+from .session import CANCELLED, Asked, Chain, Delivery, Kind, Pending, Session
+from .wire.messages import Body, Code, Fault, Goodbye, Message, Output, Provide, Result
+from .workers import Parking, Workers
+
+__all__ = ["Driver", "Server"]
+
+# How long a worker waits for the next call before it gives the connection back to the selector. A hop through the
+# selector costs some 50 us; a client that pauses for longer than this does not notice it.
+LINGER_S: Final = 0.005
+
+Answer = Result | Fault | Code
+
+
+class Server(Protocol):
+    """What serves the peer's calls: the object layer above the driver. Nothing but `serve` may wait."""
+
+    def serve(self, asked: Asked) -> tuple[Message, Sequence[bytes]]:
+        """Run the call and give its answer with blobs; never raises an `Exception`."""
+        ...
+
+    def cancelled(self, asked: Asked) -> None:
+        """The peer no longer wants `asked`, which is running: tell whoever can stop early."""
+        ...
+
+    def released(self, counts: dict[int, int]) -> None:
+        """The peer dropped capabilities: how often each exported object had reached it."""
+        ...
+
+    def news(self, message: Provide | Output) -> None:
+        """Something that has no answer; `ProtocolError` where this end takes no such thing."""
+        ...
+
+    def closed(self, error: EmporionError) -> None:
+        """The connection is over; called once."""
+        ...
+
+
+class _Waiter:
+    """How to wake the thread that waits in a chain: a lock used as a bell, cheaper than an Event."""
+
+    __slots__ = ("bell", "idle")
+
+    def __init__(self) -> None:
+        self.bell = threading.Lock()
+        self.bell.acquire()
+        self.idle = False
+
+    def ring(self) -> None:
+        """With the driver's lock held."""
+        if self.idle:
+            self.idle = False
+            self.bell.release()
+
+
+class Driver:
+    """Runs one session over one transport.
+
+    Args:
+        initiator: True at the end that opened the connection.
+        parking, workers: Where idle connections and new chains go. Both None at an end with one thread (a visit):
+            there `run` reads, and what begins a chain runs in it.
+    """
+
+    def __init__(
+        self,
+        channel: Channel,
+        server: Server,
+        *,
+        initiator: bool,
+        parking: Parking | None = None,
+        workers: Workers | None = None,
+    ) -> None:
+        self._channel = channel
+        self._server = server
+        self._session = Session(initiator=initiator)
+        self._parking = parking
+        self._workers = workers
+        self._lock = threading.Lock()  # the session's books, who reads, who waits
+        self._local = threading.local()
+        self._reader = 0  # the identity of the thread that reads, or 0
+        self._watched = False  # the selector watches the socket
+        self._idle: deque[_Waiter] = deque()
+        self._starts: deque[Asked] = deque()
+        self._error: EmporionError | None = None
+        self._shut = False  # the socket is closed
+        if parking is not None:
+            parking.add(channel.transport.fileno(), self._readable)
+
+    def start(self) -> None:
+        """Let the selector, or bytes that are here already, begin the reading."""
+        with self._lock:
+            self._pass_on()
+
+    @property
+    def error(self) -> EmporionError | None:
+        """Why the connection is over, or None while it lives."""
+        return self._error
+
+    # --- asking -------------------------------------------------------------------------------------------------
+
+    def request(
+        self,
+        make: Callable[[int, int], tuple[Message, Sequence[bytes]]],
+        *,
+        wants: type[Result] | type[Code] = Result,
+        deadline_s: float | None = None,
+    ) -> tuple[Answer, Any]:
+        """Send what ``make(call, chain)`` gives and wait for its answer, serving the peer's calls of the same chain.
+
+        Args:
+            deadline_s: On the clock of `time.monotonic`; at that moment the call is cancelled.
+
+        Raises:
+            CallTimeout, ConnectionLost, ProtocolError: No answer will come.
+        """
+        chain: Chain | None = getattr(self._local, "chain", None)
+        with self._lock:
+            if self._error is not None:
+                raise self._gone()
+            if chain is None:
+                chain = self._session.open_chain()
+            pending = self._session.open_call(chain, wants)
+        try:
+            message, blobs = make(pending.id, chain.id)
+            self._send(message, blobs)
+        except BaseException:
+            with self._lock:
+                self._session.unsent(pending)
+            raise
+        try:
+            return self._await(pending, chain, deadline_s)
+        except BaseException:
+            self._give_up(pending)
+            raise
+
+    def _await(self, pending: Pending, chain: Chain, deadline_s: float | None) -> tuple[Answer, Any]:
+        lock = self._lock
+        lock.acquire()
+        try:
+            while True:
+                answer = self._session.take(pending)
+                if answer is not None:
+                    return answer
+                if chain.inbox:
+                    asked = chain.inbox.popleft()
+                    self._pass_on()
+                    lock.release()
+                    try:
+                        self._serve(asked)
+                    finally:
+                        lock.acquire()
+                elif self._error is not None:
+                    raise self._gone()
+                else:
+                    self._wait_turn(chain, deadline_s)
+        finally:
+            self._pass_on()
+            lock.release()
+            if self._session.outbox:
+                self._flush()
+
+    def _wait_turn(self, chain: Chain, deadline_s: float | None) -> None:
+        """With the lock held: read once, or sleep until whoever reads has something for `chain`."""
+        left_s = None if deadline_s is None else deadline_s - time.monotonic()
+        if left_s is not None and left_s <= 0:
+            raise CallTimeout("no answer within the time given: the call was cancelled")
+        if self._take_reading():
+            self._read(left_s)
+            for asked in self._new_starts():
+                self._submit(asked)
+            return
+        waiter = chain.waiting
+        if waiter is None:
+            waiter = chain.waiting = _Waiter()
+        waiter.idle = True
+        self._idle.append(waiter)
+        self._lock.release()
+        try:
+            waiter.bell.acquire(timeout=-1 if left_s is None else left_s)
+        finally:
+            self._lock.acquire()
+            if not waiter.idle:
+                waiter.bell.acquire(blocking=False)  # rung while the time ran out
+            waiter.idle = False
+            with contextlib.suppress(ValueError):
+                self._idle.remove(waiter)
+
+    def _give_up(self, pending: Pending) -> None:
+        """The caller will not take the answer: tell the peer, unless it cannot hear."""
+        with self._lock:
+            if pending.id not in self._session.pending or self._error is not None:
+                return
+            self._session.abandon(pending)
+        self._flush()
+
+    def _gone(self) -> EmporionError:
+        error = self._error
+        assert error is not None
+        # Every thread raises a copy of its own: an exception object holds one traceback.
+        again = type(error).__new__(type(error), *error.args)
+        again.__dict__.update(error.__dict__)
+        return again
+
+    # --- serving ------------------------------------------------------------------------------------------------
+
+    def _serve(self, asked: Asked, *, resume: bool = False) -> None:
+        """Run one call of the peer's and answer it; with `resume`, take reading over before the answer goes out."""
+        if asked.cancelled:
+            answer: Message = Fault(asked.message.call, CANCELLED, "cancelled before it began", "", Body([]))
+            blobs: Sequence[bytes] = ()
+        else:
+            local = self._local
+            before = getattr(local, "chain", None)
+            local.chain = asked.chain
+            try:
+                answer, blobs = self._server.serve(asked)
+            finally:
+                local.chain = before
+        with self._lock:
+            if self._error is not None:
+                return
+            self._session.answered(asked)
+            if resume:
+                # Whoever answers expects the next call: be there first, or the selector wakes another thread for it.
+                self._take_reading()
+        with contextlib.suppress(EmporionError):  # the connection is over, and whoever waited on it has been told
+            self._send(answer, blobs, asked.codec)
+            if self._session.outbox:
+                self._flush()
+
+    def run(self) -> None:
+        """Read and serve on this thread until the connection ends: for an end that has no other."""
+        while self._error is None:
+            with self._lock:
+                if self._take_reading():
+                    self._read(None)
+                starts = self._new_starts()
+                self._pass_on()
+            for asked in starts:
+                self._serve(asked)
+
+    def _readable(self) -> None:
+        """On the selector's thread: bytes came while nobody read."""
+        assert self._workers is not None
+        with self._lock:
+            if not self._watched:
+                return  # a reader came first
+            self._watched = False
+        self._workers.submit(self._work)
+
+    def _work(self) -> None:
+        """On a worker: read and serve until nothing comes for a while."""
+        workers = self._workers
+        assert workers is not None
+        with self._lock:
+            if not self._take_reading():
+                return
+        while self._error is None:
+            with self._lock:
+                if self._reader != get_ident():
+                    return  # while this one served, another thread took over
+                came = self._read(0.0 if workers.pressed else LINGER_S)
+                starts = self._new_starts()
+                if came and not starts:
+                    continue
+                for asked in starts[1:]:
+                    self._submit(asked)
+                self._pass_on()
+            if not starts:
+                return
+            self._serve(starts[0], resume=not workers.pressed)
+        with self._lock:
+            self._pass_on()
+
+    def _submit(self, asked: Asked) -> None:
+        if self._workers is None:
+            self._starts.append(asked)
+        else:
+            self._workers.submit(lambda: self._serve(asked))
+
+    def _new_starts(self) -> list[Asked]:
+        starts = list(self._starts)
+        self._starts.clear()
+        return starts
+
+    # --- reading ------------------------------------------------------------------------------------------------
+
+    def _take_reading(self) -> bool:
+        """With the lock held: be the reader, or stay it, unless another thread is."""
+        if self._reader or self._error is not None:
+            return self._reader == get_ident()
+        self._reader = get_ident()
+        if self._watched:
+            self._watched = False
+            assert self._parking is not None
+            self._parking.ignore(self._channel.transport.fileno())
+        return True
+
+    def _pass_on(self) -> None:
+        """With the lock held: this thread does not read now; a waiting thread does, or the selector watches."""
+        if self._reader == get_ident():
+            self._reader = 0
+        if self._reader:
+            return
+        if self._error is not None:
+            self._shut_down()
+            return
+        while self._idle:
+            waiter = self._idle.popleft()
+            if waiter.idle:
+                waiter.ring()
+                return
+        if self._parking is None or self._workers is None or self._watched:
+            return
+        if self._channel.buffered():
+            self._workers.submit(self._work)  # bytes on this side of the socket, where the selector sees nothing
+        else:
+            self._watched = True
+            self._parking.watch(self._channel.transport.fileno())
+
+    def _read(self, timeout_s: float | None) -> bool:
+        """As the reader, with the lock held: receive once and hand out what came; False when nothing did in time."""
+        self._lock.release()
+        arrived: list[Arrived] | None = []
+        error: EmporionError | None = None
+        try:
+            arrived = self._channel.receive(timeout_s)
+        except EmporionError as broken:
+            error = broken
+        finally:
+            self._lock.acquire()
+        try:
+            for one in arrived or ():
+                self._deliver(self._session.receive(one.message, one.blobs, one.codec))
+        except EmporionError as broken:
+            error = broken
+        if error is not None:
+            self._fail(error)
+        elif self._session.outbox:
+            self._lock.release()
+            try:
+                self._flush()
+            finally:
+                self._lock.acquire()
+        return arrived is not None
+
+    def _deliver(self, delivery: Delivery) -> None:
+        match delivery.kind:
+            case Kind.WAKE:
+                assert delivery.chain is not None
+                if delivery.chain.waiting is not None:
+                    delivery.chain.waiting.ring()
+            case Kind.START:
+                assert delivery.asked is not None
+                self._starts.append(delivery.asked)
+            case Kind.CANCEL:
+                assert delivery.asked is not None
+                self._server.cancelled(delivery.asked)
+            case Kind.RELEASE:
+                assert delivery.counts is not None
+                self._server.released(delivery.counts)
+            case Kind.NEWS:
+                assert delivery.news is not None
+                self._server.news(delivery.news)
+            case Kind.CLOSE:
+                raise ConnectionLost(f"the other end said goodbye: {delivery.reason or 'closed'}")
+            case Kind.NOTHING:
+                pass
+
+    # --- sending and ending -------------------------------------------------------------------------------------
+
+    def _send(self, message: Message, blobs: Sequence[bytes], codec: int = 0) -> None:
+        try:
+            self._channel.send(message, blobs, codec)
+        except ValueNotPortable:
+            raise  # too large for a frame: nothing went out
+        except EmporionError as error:
+            self.close(error)
+            raise
+        except BaseException:
+            self.close(ConnectionLost("interrupted while sending"))  # half a frame may be out
+            raise
+
+    def post(self, message: Message) -> None:
+        """Send a message that has no answer."""
+        self._send(message, ())
+
+    def _flush(self) -> None:
+        with self._lock:
+            out, self._session.outbox = self._session.outbox, []
+        with contextlib.suppress(EmporionError):
+            for message in out:
+                self._send(message, ())
+
+    def close(self, error: EmporionError | None = None, *, goodbye: str | None = None) -> None:
+        """End the connection; every thread that waits on it gets `error`. Idempotent; the first error stays."""
+        if goodbye is not None and self._error is None:
+            with contextlib.suppress(EmporionError):
+                self._send(Goodbye(goodbye), ())
+        with self._lock:
+            self._fail(error or ConnectionLost("this connection was closed here"))
+            self._pass_on()
+
+    def _fail(self, error: EmporionError) -> None:
+        """With the lock held: the connection is over."""
+        if self._error is not None:
+            return
+        self._error = error
+        while self._idle:
+            self._idle.popleft().ring()
+        self._channel.transport.abort()
+        self._lock.release()
+        try:
+            self._server.closed(error)
+        finally:
+            self._lock.acquire()
+
+    def _shut_down(self) -> None:
+        """With the lock held, nobody reading: close the socket once. Senders do not take long: `abort` woke them."""
+        if self._shut:
+            return
+        self._shut = True
+        if self._parking is not None:
+            self._parking.remove(self._channel.transport.fileno())
+        self._channel.close()

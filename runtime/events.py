@@ -1,0 +1,68 @@
+"""What a host tells its operator: log records with a typed event on each, for programs that want more than text."""
+
+import logging
+from dataclasses import dataclass
+
+__all__ = ["CodeCrossed", "Printed", "VisitOver", "announce", "one_line"]
+
+code_log = logging.getLogger("emporion.code")
+visit_log = logging.getLogger("emporion.visit")
+
+
+@dataclass(frozen=True, slots=True)
+class CodeCrossed:
+    """A module crossed, or was kept from crossing. `direction` is "upload" or "download"."""
+
+    module: str
+    digest: str
+    direction: str
+    accepted: bool
+    rule: str  # why not; for an accepted one what it was: "sent", or "known" where the text was here already
+    peer: str  # the other end, as "identity@address"
+
+    def __str__(self) -> str:
+        verdict = "accepted" if self.accepted else "DENIED"
+        return f"{self.direction} of {self.module} {self.digest[:12]} {verdict} ({self.rule}), peer {self.peer}"
+
+
+@dataclass(frozen=True, slots=True)
+class VisitOver:
+    """A visit has ended. `ended_by` is "" where its call simply returned."""
+
+    agent: str
+    peer: str
+    wall_s: float
+    calls: int
+    ended_by: str
+
+    def __str__(self) -> str:
+        how = f"ended by {self.ended_by}" if self.ended_by else "done"
+        return f"visit of {self.agent} from {self.peer} {how} after {self.wall_s * 1000:.1f} ms and {self.calls} calls"
+
+
+@dataclass(frozen=True, slots=True)
+class Printed:
+    """Lines that an agent printed."""
+
+    agent: str
+    peer: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.agent} from {self.peer} printed {one_line(self.text, 500)}"
+
+
+Event = CodeCrossed | VisitOver | Printed
+
+
+def announce(event: Event) -> None:
+    """Log `event`; it is the record's attribute `event`."""
+    log = code_log if isinstance(event, CodeCrossed) else visit_log
+    bad = (isinstance(event, CodeCrossed) and not event.accepted) or (isinstance(event, VisitOver) and event.ended_by)
+    log.log(logging.WARNING if bad else logging.INFO, "%s", event, extra={"event": event})
+
+
+def one_line(text: str, most: int = 200) -> str:
+    """Foreign text for a log: one line, printable, bounded: it can neither forge a line nor steer a terminal."""
+    shown = text[:most].encode("unicode_escape", "backslashreplace").decode("ascii")
+    return shown + ("..." if len(text) > most else "")

@@ -1,0 +1,376 @@
+"""Hosts: what a process exports, who may come, and what visits may use."""
+
+import logging
+import secrets
+import signal
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from ipaddress import ip_address
+from os import PathLike
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final
+
+from ..errors import ConfigurationError, EmporionError, SandboxUnavailable
+from ..validators.code import CodeValidator
+from ..validators.connection import Connection, ConnectionValidator
+from ..validators.verifiers import Verifiers
+from .channel import Channel
+from .code.admission import Admission, Realm
+from .code.store import MemoryCodeStore
+from .compiler import compile_jailed
+from .driver import Driver
+from .exposure import interface_of
+from .guests import GuestPeer, Registration
+from .handshake import HostHandshake
+from .listener import Listener, open_socket
+from .options import BOTH_WALLS, DEFAULT_LIMITS, Isolation, Limits
+from .sandbox.supervisor import Jailer
+from .tls import TLS, HostTLS, server_context
+from .transport import Transport
+from .uri import TLS_SCHEME, UNIX, URI, Listen
+from .visits.visit import Office
+from .wire.codecs import CODECS
+from .workers import DEFAULT_THREADS, Parking, Workers
+
+__all__ = ["Host"]
+
+log = logging.getLogger("emporion.host")
+
+MAX_FRAME_BYTES: Final = 64 * 1024 * 1024  # one message of an accepted client, blobs included
+SPARES: Final = 2  # warm sandboxes: one for the next visit, one while that one is replaced
+
+
+class Host:
+    """A server process's set of exported objects. A context manager: inside it the host serves in the background.
+
+    Args:
+        listen: ``"HOST:PORT"`` (TLS), ``"emporion+tcp://HOST:PORT"`` or ``"emporion+unix:///PATH"``; port 0: any.
+        passphrases: A list (any opens), {identity: passphrase}, or `Verifiers`. None needs `allow_anonymous`, except
+            on a Unix socket, which only this user can reach.
+        connection_validator: Decides who may connect; None: SCRAM-SHA-256 over `passphrases`.
+        tls: Certificates of one's own; None: a self-made one, kept in `state_dir`.
+        state_dir: Where the host keeps what must survive a restart; None: nothing does.
+        max_connections: Of accepted clients.
+        limits, isolation: For visits, where an object has none of its own.
+        advertise: ``"HOST:PORT"`` that goes into URIs, where clients see another address than `listen`.
+        threads: The most that serve calls at one time; nested calls do not count.
+        tracebacks: ``"full"``: callers get the traceback of what a hosted method raised, as text; ``"none"``.
+
+    Raises:
+        ConfigurationError: Nothing listens yet; the text says what to change.
+    """
+
+    def __init__(
+        self,
+        listen: str = "127.0.0.1:0",
+        *,
+        passphrases: Sequence[str] | Mapping[str, str] | Verifiers | None = None,
+        allow_anonymous: bool = False,
+        connection_validator: ConnectionValidator | None = None,
+        tls: TLS | None = None,
+        state_dir: PathLike[str] | str | None = None,
+        max_connections: int = 200,
+        codecs: Sequence[str] = ("msgpack",),
+        limits: Limits = DEFAULT_LIMITS,
+        isolation: Isolation = BOTH_WALLS,
+        advertise: str | None = None,
+        threads: int | None = None,
+        tracebacks: str = "full",
+    ) -> None:
+        place = Listen.parse(listen)
+        if tracebacks not in ("full", "none"):
+            raise ConfigurationError(f'tracebacks={tracebacks!r}: "full" or "none"')
+        if type(max_connections) is not int or max_connections < 1:
+            raise ConfigurationError(f"max_connections={max_connections!r}: a positive number is needed")
+        if threads is not None and (type(threads) is not int or threads < 1):
+            raise ConfigurationError(f"threads={threads!r}: a positive number is needed, or None")
+        self._codecs = _known_codecs(codecs)
+        self.verifiers = _verifiers(passphrases)
+        self.allow_anonymous = allow_anonymous or (place.scheme == UNIX and passphrases is None)
+        self.max_connections = max_connections
+        self.tracebacks = tracebacks == "full"
+        if self.verifiers is None and not self.allow_anonymous and connection_validator is None:
+            raise ConfigurationError(
+                f"a host on {place} without passphrases would let everybody in: "
+                "give passphrases=[...], or say allow_anonymous=True"
+            )
+        self._place = place
+        self._limits = limits
+        self._isolation = _checked_isolation(isolation, place)
+        self._advertise = None if advertise is None else Listen.parse(advertise)
+        self._validator = connection_validator or ConnectionValidator()
+        self._lock = threading.RLock()
+        self._registrations: dict[str, Registration] = {}
+        self._by_identity: dict[int, Registration] = {}
+        self._guests: dict[GuestPeer, None] = {}
+        self._jailers: dict[bool, Jailer] = {}
+        self._closed = threading.Event()  # somebody wants the host to end
+        self._ended = False
+        self._serving = False
+        self._tls: HostTLS | None = server_context(tls, state_dir) if place.scheme == TLS_SCHEME else None
+        self.office = Office(Admission(MemoryCodeStore(), self._compile), self._jailer)
+        sock = open_socket(place)
+        self._port = 0 if place.scheme == UNIX else sock.getsockname()[1]
+        self._parking = Parking("emporion-host")
+        self._workers = Workers(threads or DEFAULT_THREADS, "emporion-host")
+        self._listener = Listener(
+            sock,
+            self._tls,
+            parking=self._parking,
+            workers=self._workers,
+            handshake=self._handshake,
+            admitted=self._admitted,
+        )
+
+    # --- objects ------------------------------------------------------------------------------------------------
+
+    @property
+    def uri(self) -> URI:
+        """Where this host is, without an object's name."""
+        return self._uri("")
+
+    def register(
+        self,
+        obj: object,
+        name: str | None = None,
+        *,
+        code_validator: CodeValidator | None = None,
+        limits: Limits | None = None,
+        isolation: Isolation | None = None,
+        synchronized: bool = False,
+    ) -> URI:
+        """Export `obj`; gives the URI for `connect`.
+
+        Args:
+            name: None: a random one that nobody guesses.
+            code_validator: Asked about each module that crosses for this object, in either direction. None: none does.
+            limits, isolation: Of the visits that come for this object; None: the host's.
+            synchronized: One call at a time.
+
+        Raises:
+            ConfigurationError: Nothing of the object is exposed, or the name is taken.
+        """
+        interface = interface_of(type(obj))
+        if interface is None:
+            text = f"{type(obj).__qualname__} exposes nothing: mark methods, or the class, with @emporion.expose"
+            raise ConfigurationError(text)
+        if code_validator is not None and not callable(code_validator):
+            raise ConfigurationError("code_validator= takes a callable (name, module, address) -> bool or Verdict")
+        isolation = self._isolation if isolation is None else _checked_isolation(isolation, self._place)
+        name = secrets.token_urlsafe(16) if name is None else name
+        uri = self._uri(name)
+        realm = Realm(name, code_validator, limits or self._limits, isolation)
+        registration = Registration(obj, interface, realm, synchronized=synchronized)
+        with self._lock:
+            if not name or name in self._registrations:
+                raise ConfigurationError(f"an object is registered as {name!r} already: unregister it first")
+            self._registrations[name] = registration
+            self._by_identity[id(obj)] = registration
+        if code_validator is not None:
+            self._workers.submit(lambda: self._prepare_jail(isolation.os))
+        return uri
+
+    def unregister(self, obj_or_name: object) -> None:
+        """Take an object back. Callers that hold it already keep it until they let go or are closed."""
+        with self._lock:
+            registration = self._registered(obj_or_name)
+            del self._registrations[registration.realm.name]
+            self._by_identity.pop(id(registration.obj), None)
+
+    def set_code_validator(self, obj_or_name: object, validator: CodeValidator | None) -> None:
+        """Change who decides about an object's code; holds for the next module that asks."""
+        with self._lock:
+            self._registered(obj_or_name).realm.code_validator = validator
+
+    def find(self, name: str) -> Registration | None:
+        """The registration under `name`."""
+        return self._registrations.get(name)
+
+    def registration_of(self, obj: object) -> Registration | None:
+        """The registration of this very object."""
+        return self._by_identity.get(id(obj))
+
+    def _registered(self, obj_or_name: object) -> Registration:
+        found = self._registrations.get(obj_or_name) if isinstance(obj_or_name, str) else None
+        found = found or self._by_identity.get(id(obj_or_name))
+        if found is None:
+            raise ConfigurationError(f"{obj_or_name!r:.200} is not registered here")
+        return found
+
+    def _uri(self, name: str) -> URI:
+        if self._place.scheme == UNIX:
+            return URI(scheme=UNIX, path=self._place.path, name=name)
+        host, port = (self._place.host, self._port) if self._advertise is None else (
+            self._advertise.host, self._advertise.port or self._port)
+        mark = self._tls.fingerprint if self._tls is not None and self._tls.self_made else ""
+        return URI(scheme=self._place.scheme, host=host, port=port, name=name, fingerprint=mark)
+
+    # --- connections --------------------------------------------------------------------------------------------
+
+    def set_connection_validator(self, validator: ConnectionValidator) -> None:
+        """Change who decides about connections; holds for the next one."""
+        self._validator = validator
+
+    def set_allowed_identifications(self, passphrases: Sequence[str] | Mapping[str, str] | None) -> None:
+        """Change the passphrases; connections that are open stay. None needs ``allow_anonymous=True``."""
+        if passphrases is None and not self.allow_anonymous:
+            raise ConfigurationError("no passphrases would let everybody in: only with allow_anonymous=True")
+        before = self.verifiers
+        if passphrases is None or before is None:
+            self.verifiers = _verifiers(passphrases)
+        else:
+            self.verifiers = before.with_passphrases(passphrases)
+
+    def connections(self) -> list[Connection]:
+        """The accepted connections that are open now."""
+        with self._lock:
+            return [guest.connection for guest in self._guests]
+
+    def _handshake(self, connection: Connection) -> HostHandshake:
+        binding = None if self._tls is None else self._tls.binding
+        return HostHandshake(self._validator, host=self, connection=connection, binding=binding,
+                             codecs=self._codecs, random=secrets.token_bytes)
+
+    def _admitted(self, transport: Transport, connection: Connection, handshake: HostHandshake) -> None:
+        who = "anonymous" if connection.identity is None else connection.identity
+        guest = GuestPeer(self, connection, f"{who}@{connection.address[0]}:{connection.address[1]}")
+        channel = Channel(
+            transport,
+            codecs=[CODECS[name] for name in self._codecs],
+            max_frame_bytes=MAX_FRAME_BYTES,
+            trailing=handshake.trailing,
+        )
+        guest.driver = Driver(channel, guest, initiator=False, parking=self._parking, workers=self._workers)
+        with self._lock:
+            self._guests[guest] = None
+        if self._closed.is_set():
+            guest.close("the host is closing")
+        guest.driver.start()
+
+    def left(self, guest: GuestPeer, error: EmporionError) -> None:
+        """A client's connection is over."""
+        with self._lock:
+            self._guests.pop(guest, None)
+        log.info("%s left: %s", guest.where, error)
+
+    # --- visits -------------------------------------------------------------------------------------------------
+
+    def _jailer(self, os_wall: bool) -> Jailer:
+        with self._lock:
+            jailer = self._jailers.get(os_wall)
+            if jailer is None:
+                jailer = self._jailers[os_wall] = Jailer(spares=SPARES, os_wall=os_wall)
+            return jailer
+
+    def _prepare_jail(self, os_wall: bool) -> None:
+        """Have the zygote ready before the first agent comes, and say early what stands."""
+        try:
+            jailer = self._jailer(os_wall)
+            jailer.start()
+            log.info("walls around agents: %s", jailer.report())
+        except SandboxUnavailable as error:
+            log.error("this host takes no agents: %s", error)
+
+    def _compile(self, name: str, digest: str, source: str, language: bool) -> bytes:
+        return compile_jailed(self._jailer(True), name, digest, source, language)
+
+    # --- life ---------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Serve in the background, until `close`."""
+        with self._lock:
+            if self._closed.is_set():
+                raise ConfigurationError("this host is closed: make a new one")
+            if self._serving:
+                return
+            self._serving = True
+        self._listener.start()
+        walls = "" if self._isolation == BOTH_WALLS else f"; WEAKENED for testing: {self._isolation}"
+        log.info("serving at %s%s", self.uri, walls)
+
+    def serve_forever(self) -> None:
+        """Serve until `close`, SIGTERM or Ctrl-C."""
+        self.start()
+        before: Any = None
+        in_main = threading.current_thread() is threading.main_thread()
+        if in_main:
+            before = signal.signal(signal.SIGTERM, lambda *_: self._closed.set())
+        try:
+            while not self._closed.wait(3600):
+                pass
+        except KeyboardInterrupt:
+            log.info("interrupted")
+        finally:
+            if in_main:
+                signal.signal(signal.SIGTERM, before)
+            self.close()
+
+    def drain(self, timeout_s: float) -> bool:
+        """Let nobody new in and wait for the calls that run; False when some still do after `timeout_s`."""
+        self._listener.stop()
+        until_s = time.monotonic() + timeout_s
+        while any(guest.busy for guest in list(self._guests)):
+            if time.monotonic() >= until_s:
+                return False
+            time.sleep(0.01)  # no event would be cheaper than this poll: it runs once in a host's life
+        return True
+
+    def close(self) -> None:
+        """End everything: visits, connections, threads, the zygote. Idempotent."""
+        with self._lock:
+            if self._ended:
+                return
+            self._ended = True
+            self._closed.set()
+            guests = list(self._guests)
+            jailers = list(self._jailers.values())
+        self._listener.close()
+        for guest in guests:
+            guest.close("the host is closing")
+        for jailer in jailers:
+            jailer.close()
+        self._workers.close()
+        self._parking.close()
+        if self._place.scheme == UNIX:
+            Path(self._place.path).unlink(missing_ok=True)
+
+    def __enter__(self) -> "Host":
+        self.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                 trace: TracebackType | None) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<Host at {self.uri}>"
+
+
+def _known_codecs(codecs: Sequence[str]) -> list[str]:
+    known = list(CODECS)
+    wanted = list(codecs)
+    if isinstance(codecs, str) or not wanted or any(name not in known for name in wanted):
+        raise ConfigurationError(f"codecs={codecs!r}: a list of {', '.join(known)}")
+    return wanted
+
+
+def _verifiers(passphrases: Sequence[str] | Mapping[str, str] | Verifiers | None) -> Verifiers | None:
+    if passphrases is None or isinstance(passphrases, Verifiers):
+        return passphrases
+    if isinstance(passphrases, str):
+        raise ConfigurationError("passphrases= takes a list or {identity: passphrase}, not one string")
+    return Verifiers(passphrases)
+
+
+def _checked_isolation(isolation: Isolation, place: Listen) -> Isolation:
+    """A wall may be missing only where no stranger can come: on this machine."""
+    if isolation != BOTH_WALLS and place.scheme != UNIX:
+        try:
+            loopback = ip_address(place.host).is_loopback
+        except ValueError:
+            loopback = place.host == "localhost"
+        if not loopback:
+            raise ConfigurationError(f"{isolation} is for testing each wall alone: listen on a loopback address")
+    return isolation

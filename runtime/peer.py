@@ -1,0 +1,305 @@
+"""One end of a session, in terms of objects: what it exports, what it holds proxies for, calls in both directions.
+
+`Peer` knows values, capabilities and exposed members. What an end does with mobile objects and code, the ends that
+derive from it say: a client (`runtime.client`), a host (`runtime.guests`), and the two ends of a visit.
+"""
+
+import logging
+import threading
+import time
+import traceback
+import weakref
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+from ..errors import EmporionError, NotExposed, ProtocolError
+from .driver import Driver
+from .exports import Export, Exports
+from .exposure import Interface, interface_of
+from .proxy import Proxy, interface_of_proxy, peer_and_number
+from .session import Asked
+from .wire.decode import decode_values
+from .wire.faults import decode_fault, encode_fault
+from .wire.messages import Body, Call, Code, Fault, Message, NeedCode, Op, Output, Provide, Release, Result
+from .wire.values import Mobile, encode_values
+
+__all__ = ["DIRECTORY", "Peer"]
+
+log = logging.getLogger("emporion.peer")
+
+DIRECTORY: Final = 0  # the target of calls to the end itself
+THEIRS, OURS = 0, 1  # a capability: an object of the sender's, or one of the receiver's that comes home
+
+# Proxies that were dropped are released with the next call; this many at the most wait for one.
+MAX_DROPPED: Final = 100
+
+
+class Peer:
+    """One end of a session.
+
+    Args:
+        where: Whom this end talks to, for people: "127.0.0.1:7766".
+        tracebacks: Whether faults carry the traceback as text.
+    """
+
+    driver: Driver
+    timeout_s: float | None = None  # of each call that this end makes
+
+    def __init__(self, where: str, *, tracebacks: bool = True, max_exports: int | None = None) -> None:
+        self.where = where
+        self.exports = Exports(max_exports)
+        self._tracebacks = tracebacks
+        self._proxies: weakref.WeakValueDictionary[int, Proxy] = weakref.WeakValueDictionary()
+        self._proxies_lock = threading.Lock()
+        self._dropped: deque[tuple[int, int]] = deque()
+        self._outgoing = _Outgoing(self)
+        self._incoming = _Incoming(self)
+
+    # --- what the ends say for themselves -----------------------------------------------------------------------
+
+    def realm(self) -> Any:
+        """On whose behalf objects are handed out right now."""
+        return None
+
+    def directory(self, method: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        """Answer a call to the end itself."""
+        raise NotExposed(f"this end has no directory, and no {method!r:.100} in it")
+
+    def mobile_out(self, obj: object) -> Mobile | None:
+        """How `obj` travels as a mobile object, or None where it cannot."""
+        return None
+
+    def mobile_in(self, manifest: Mapping[str, str], module: str, qualname: str) -> object:
+        """A shell for a mobile object of the peer's."""
+        raise ProtocolError("a mobile object where none is taken")
+
+    def fill(self, shell: object, state: object) -> None:
+        """Give a shell its state."""
+        raise ProtocolError("a mobile object where none is taken")
+
+    def capability_out(self, obj: object) -> tuple[Any, ...] | None:
+        """How `obj` travels as a capability, or None where it is none."""
+        if isinstance(obj, Proxy):
+            peer, number = peer_and_number(obj)
+            if peer is self:
+                return (OURS, number)
+            interface: Interface | None = interface_of_proxy(obj)
+        else:
+            interface = interface_of(type(obj))
+        if interface is None:
+            return None
+        number = self.exports.add(obj, interface, self.realm())
+        return (THEIRS, number, interface.label, sorted(interface.methods), sorted(interface.properties))
+
+    def capability_in(self, payload: Sequence[Any]) -> object:
+        """The object for a capability of the peer's."""
+        match payload:
+            case [1, int(number)]:
+                return self.exports.get(number).obj
+            case [0, int(number), str(label), list(methods), list(properties)]:
+                return self._proxy(number, label, methods, properties)
+        raise ProtocolError("a capability of a form that this protocol does not have")
+
+    def supply(self, asked: NeedCode) -> Code:
+        """Give the source of modules that this end announced."""
+        raise ProtocolError("this end announced no code")
+
+    def news(self, message: Provide | Output) -> None:
+        """Take what has no answer."""
+        raise ProtocolError(f"{type(message).__name__} where none is taken")
+
+    def cancelled(self, asked: Asked) -> None:
+        """A call that this end is serving is no longer wanted."""
+
+    def closed(self, error: EmporionError) -> None:
+        """The connection is over."""
+
+    def check(self, export: Export, message: Call) -> None:
+        """Refuse what the peer may not ask of an exported object; arguments have not been looked at yet."""
+        check_member(export.interface, message)
+
+    def invoke(self, asked: Asked, export: Export, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        """Do what a call asks of an exported object; its name has been checked."""
+        return perform(export.obj, asked.message, args, kwargs)
+
+    # --- asking -------------------------------------------------------------------------------------------------
+
+    def call(self, target: int, op: int, method: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        """Call a member of the peer's object `target` and give its result.
+
+        Raises:
+            ValueNotPortable: An argument cannot travel; nothing was sent.
+            CallTimeout, ConnectionLost: No answer came.
+            Exception: What the method raised, where its type may be rebuilt here; else `RemoteError`.
+        """
+        if self._dropped:
+            self._release()
+        names = list(kwargs)
+        timeout_s = self.timeout_s
+
+        def make(call: int, chain: int) -> tuple[Message, Sequence[bytes]]:
+            body, blobs = self.encode((*args, *kwargs.values()), _argument_labels(len(args), names))
+            deadline_ms = 0 if timeout_s is None else max(1, int(timeout_s * 1000))
+            return Call(call, chain, target, op, method, names, body, deadline_ms), blobs
+
+        deadline_s = None if timeout_s is None else time.monotonic() + timeout_s
+        answer, blobs = self.driver.request(make, deadline_s=deadline_s)
+        if type(answer) is Result:
+            return self.decode(answer.body, blobs)[0]
+        assert type(answer) is Fault
+        raise self.fault_in(answer, blobs)
+
+    def fetch(self, modules: dict[str, str]) -> dict[str, str]:
+        """Ask the peer for the sources of `modules` ({name: digest}); they come back by digest, unchecked."""
+        answer, blobs = self.driver.request(lambda call, chain: (NeedCode(call, chain, modules), ()), wants=Code)
+        if type(answer) is Code:
+            return answer.sources
+        assert type(answer) is Fault
+        raise self.fault_in(answer, blobs)
+
+    def close(self, reason: str = "closed") -> None:
+        """Say goodbye and end the connection."""
+        self.driver.close(goodbye=reason)
+
+    def fault_in(self, fault: Fault, blobs: Any) -> Exception:
+        """The exception for a fault of the peer's."""
+        return decode_fault(fault, blobs, self._incoming)
+
+    # --- serving ------------------------------------------------------------------------------------------------
+
+    def serve(self, asked: Asked) -> tuple[Message, Sequence[bytes]]:
+        """Answer one call of the peer's: with a result, or with the fault for what it raised."""
+        message = asked.message
+        try:
+            if type(message) is NeedCode:
+                return self.supply(message), ()
+            assert type(message) is Call
+            body, blobs = self.answer(asked, message)
+            return Result(message.call, body), blobs
+        except (Exception, SystemExit) as error:
+            return self.fault_out(message.call, error)
+
+    def answer(self, asked: Asked, message: Call) -> tuple[Body, list[bytes]]:
+        """Run a call and encode its result."""
+        export = None if message.target == DIRECTORY else self.exports.get(message.target)
+        if export is not None:
+            self.check(export, message)
+        values = self.decode(message.body, asked.blobs)
+        args, kwargs = split_arguments(message, values)
+        if export is None:
+            result = self.directory(message.method, args, kwargs)
+        else:
+            result = self.invoke(asked, export, args, kwargs)
+        return self.encode((result,), _result_label)
+
+    def fault_out(self, call: int, error: BaseException) -> tuple[Message, Sequence[bytes]]:
+        """The fault for an exception, with its traceback as text."""
+        text = "".join(traceback.format_exception(error)) if self._tracebacks else ""
+        return encode_fault(call, error, text, self._outgoing)
+
+    def released(self, counts: dict[int, int]) -> None:
+        """The peer dropped capabilities."""
+        self.exports.release(counts)
+
+    # --- values -------------------------------------------------------------------------------------------------
+
+    def encode(self, values: Sequence[object], label: Callable[[int], str]) -> tuple[Body, list[bytes]]:
+        """Values as they travel to this peer."""
+        return encode_values(values, self._outgoing, label=label)
+
+    def decode(self, body: Body, blobs: Any) -> list[Any]:
+        """Values as they came from this peer."""
+        return decode_values(body, blobs, self._incoming)
+
+    def dropped(self, number: int, count: int) -> None:
+        """A proxy is gone; said to the peer with the next call, for this may run in the middle of anything."""
+        self._dropped.append((number, count))
+
+    def _release(self) -> None:
+        counts: dict[int, int] = {}
+        while self._dropped:
+            number, count = self._dropped.popleft()
+            counts[number] = counts.get(number, 0) + count
+        self.driver.post(Release(counts))
+
+    def _proxy(self, number: int, label: str, methods: list[Any], properties: list[Any]) -> Proxy:
+        names = (*methods, *properties)
+        if len(names) > 10_000 or not all(type(n) is str and n.isidentifier() and not n.startswith("_") for n in names):
+            raise ProtocolError("a capability whose members are no public names")
+        with self._proxies_lock:
+            proxy = self._proxies.get(number)
+            if proxy is None:
+                interface = Interface(label[:200], frozenset(methods), frozenset(properties))
+                proxy = self._proxies[number] = Proxy(self, number, interface)
+            else:
+                object.__setattr__(proxy, "_counted", proxy._counted + 1)
+        return proxy
+
+
+def perform(obj: Any, message: Call | NeedCode, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+    """Call, read or write the member that a call names."""
+    assert type(message) is Call
+    if message.op == Op.CALL:
+        return getattr(obj, message.method)(*args, **kwargs)
+    if message.op == Op.GET:
+        return getattr(obj, message.method)
+    setattr(obj, message.method, args[0])
+    return None
+
+
+def check_member(interface: Interface, message: Call) -> None:
+    """Refuse what is not exposed, and what is exposed as something else."""
+    op, name = message.op, message.method
+    names = interface.methods if op == Op.CALL else interface.properties if op in (Op.GET, Op.SET) else frozenset()
+    if name not in names:
+        raise NotExposed(f"{interface.label} does not expose {name!r:.100}")
+    if op == Op.SET and (message.keywords or len(message.body.roots) != 1):
+        raise ProtocolError("writing a property takes one value")
+
+
+def split_arguments(message: Call, values: list[Any]) -> tuple[list[Any], dict[str, Any]]:
+    """A call's values as positional and keyword arguments."""
+    names = message.keywords
+    if not names:
+        return values, {}
+    first = len(values) - len(names)
+    if first < 0 or len(set(names)) != len(names):
+        raise ProtocolError("keyword names and values do not match")
+    return values[:first], dict(zip(names, values[first:], strict=True))
+
+
+def _argument_labels(positional: int, names: list[str]) -> Callable[[int], str]:
+    return lambda i: f"args[{i}]" if i < positional else names[i - positional]
+
+
+def _result_label(_: int) -> str:
+    return "result"
+
+
+class _Outgoing:
+    """The encoder's questions, put to a peer."""
+
+    __slots__ = ("capability", "mobile")
+
+    def __init__(self, peer: Peer) -> None:
+        self.capability: Callable[[object], tuple[Any, ...] | None] = lambda obj: peer.capability_out(obj)
+        self.mobile: Callable[[object], Mobile | None] = lambda obj: peer.mobile_out(obj)
+
+
+class _Incoming:
+    """The decoder's questions, put to a peer."""
+
+    __slots__ = ("_peer",)
+
+    def __init__(self, peer: Peer) -> None:
+        self._peer = peer
+
+    def capability(self, payload: Sequence[Any]) -> object:
+        return self._peer.capability_in(payload)
+
+    def mobile(self, manifest: Mapping[str, str], module: str, qualname: str) -> object:
+        return self._peer.mobile_in(manifest, module, qualname)
+
+    def fill(self, shell: object, state: object) -> None:
+        self._peer.fill(shell, state)

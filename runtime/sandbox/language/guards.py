@@ -1,0 +1,160 @@
+"""What compiled agent code calls where a name alone does not decide; all of them decide by type, never by what an object says.
+
+An object of an agent could lie about anything that Python asks it (`__class__`, `__eq__`, `__hash__`), so the guards use `type`,
+identity and the true namespace of classes only.
+"""
+
+import types
+from typing import Any, Final
+
+from .names import SETTABLE_DUNDERS, Kind, is_dunder, is_risky, kind_of, why_denied
+from .ownership import (
+    PURE,
+    class_dict,
+    describe,
+    is_own_class,
+    is_own_function,
+    is_own_module,
+    is_pure,
+    may_store,
+)
+
+__all__ = [
+    "TYPE",
+    "enter",
+    "may_private",
+    "private",
+    "private_of",
+    "store",
+    "store_private",
+    "type_of",
+    "write_name",
+]
+
+_mro: Final[Any] = type.__dict__["__mro__"].__get__
+
+
+# --- private names ---------------------------------------------------------------------------------------------------
+
+
+def _provider(name: str, classes: tuple[type, ...]) -> type | None:
+    return next((cls for cls in classes if name in class_dict(cls)), None)
+
+
+def may_private(target: object, name: str) -> bool:
+    """Whether `name` of `target`, if it is there at all, was made by an agent."""
+    kind = type(target)
+    if kind in PURE or not is_risky(name) or is_pure(kind):
+        return True
+    if issubclass(kind, type):
+        own = is_own_class(target)  # type: ignore[arg-type]
+        providers = (*_mro(target), *_mro(kind))  # a class also answers with its metaclass's names
+    elif kind is super:
+        start = _mro(target.__self_class__)  # type: ignore[attr-defined]
+        providers = start[start.index(target.__thisclass__) + 1 :]  # type: ignore[attr-defined]
+        own = True
+    else:
+        own = is_own_class(kind) or is_own_function(target) or is_own_module(target)
+        providers = _mro(kind)
+    provider = _provider(name, providers)
+    return own and (provider is None or is_own_class(provider))
+
+
+def private_of(target: Any, name: str) -> Any:
+    """`target` itself, if agents may use its private `name`.
+
+    Raises:
+        AttributeError: `name` belongs to somebody else.
+    """
+    if may_private(target, name):
+        return target
+    raise AttributeError(f"{name!r} of {describe(target)} is private to its maker: use a public name")
+
+
+def private(target: Any, name: str) -> Any:
+    """The value of the private attribute `name`; AttributeError when it is somebody else's."""
+    return getattr(private_of(target, name), name)
+
+
+# --- writing ---------------------------------------------------------------------------------------------------------
+
+
+def store(target: Any) -> Any:
+    """`target` itself, if agents may alter it: what their own modules made.
+
+    Raises:
+        TypeError: It belongs to the library or to the host.
+    """
+    if may_store(target):
+        return target
+    raise TypeError(f"agents alter only what their own modules made, not a {describe(target)}")
+
+
+def store_private(target: Any, name: str) -> Any:
+    """`target` itself, if agents may set or delete its private `name`."""
+    return private_of(store(target), name)
+
+
+def enter(receiver: Any, names: tuple[str, ...], stores: bool) -> None:
+    """Check a method's receiver once for all private `names` and stores in the method's body."""
+    if stores:
+        store(receiver)
+    for name in names:
+        private_of(receiver, name)
+
+
+def write_name(target: Any, name: str) -> None:
+    """Check an attribute name that is computed at run time, before `target` gets or loses it.
+
+    Raises:
+        TypeError: `name` is not exactly a string, or `target` may not be altered.
+        AttributeError: The name may not be written.
+    """
+    if type(name) is not str:
+        raise TypeError(f"attribute name must be a string, not {describe(name)}")
+    store(target)
+    kind = kind_of(name)
+    if kind is Kind.DENIED or (is_dunder(name) and name not in SETTABLE_DUNDERS):
+        raise AttributeError(f"agents may not write {name!r}: {why_denied(name)[0]}")
+    if kind is Kind.PRIVATE:
+        private_of(target, name)
+
+
+# --- type ------------------------------------------------------------------------------------------------------------
+
+
+class _TypeMeta(type):
+    """Makes `TYPE` answer as `type` does where that is harmless."""
+
+    def __call__(cls, *arguments: Any) -> Any:
+        if len(arguments) != 1:
+            raise TypeError("agents make classes with a class statement: type() takes one argument here")
+        return type_of(arguments[0])
+
+    def __instancecheck__(cls, instance: object) -> bool:
+        return issubclass(type(instance), type)
+
+    def __subclasscheck__(cls, subclass: type) -> bool:
+        return subclass is cls or issubclass(subclass, type)
+
+    def __repr__(cls) -> str:
+        return "<class 'type'>"
+
+
+class TYPE(metaclass=_TypeMeta):
+    """What agents have as `type`: the true one makes classes out of any dict, which no compiler has read."""
+
+    def __class_getitem__(cls, item: Any) -> Any:
+        return types.GenericAlias(cls, item)
+
+
+TYPE.__name__ = TYPE.__qualname__ = "type"
+TYPE.__module__ = "builtins"
+
+
+def type_of(value: object) -> Any:
+    """The type of `value`; for classes the harmless `TYPE`, never a metaclass: those can be called to make classes."""
+    kind = type(value)
+    if kind not in PURE and issubclass(kind, type):
+        return TYPE
+    return kind

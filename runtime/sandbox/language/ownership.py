@@ -1,0 +1,120 @@
+"""What belongs to agents: how the guards tell an agent's own classes, functions and modules from everybody else's.
+
+Every class statement of agent code stores its module's `Mark` as the class's ``__module__`` (the compiler writes it, agents
+cannot), and every module of agent code keeps the mark in its namespace under a name that no source can spell.
+"""
+
+import types
+from typing import Any, Final
+
+from .names import GUARD, is_risky
+
+__all__ = [
+    "MARK",
+    "PURE",
+    "WRITABLE",
+    "Mark",
+    "class_dict",
+    "describe",
+    "is_own_class",
+    "is_own_function",
+    "is_own_module",
+    "is_pure",
+    "is_risky_override",
+    "may_store",
+    "require_own_class",
+]
+
+MARK: Final = GUARD + "mark"
+
+
+class Mark(str):
+    """The dotted name of an agent's module, with the closure that identifies it and its namespace."""
+
+    __slots__ = ("closure", "namespace")
+    closure: str
+    namespace: dict[str, Any]
+
+    def __new__(cls, name: str, closure: str = "", namespace: dict[str, Any] | None = None) -> "Mark":
+        mark = super().__new__(cls, name)
+        mark.closure = closure
+        mark.namespace = {} if namespace is None else namespace
+        return mark
+
+
+# A class's true namespace, past whatever the class or its metaclass defines.
+class_dict: Final[Any] = type.__dict__["__dict__"].__get__
+
+# Types whose instances an agent may read and write under any name of its own: classes of agents none of whose foreign
+# bases has private names. Filled as types are met; compiled code looks here first. Keyed by `type(x)`, never by what an
+# agent's object says about itself.
+PURE: Final[set[type]] = set()
+
+# Library classes whose instances an agent makes for itself and may alter; the facades add to it.
+WRITABLE: Final[set[type]] = {BaseException, types.SimpleNamespace}
+
+
+def is_own_class(cls: type) -> bool:
+    """Whether a module of an agent made `cls`."""
+    return type(class_dict(cls).get("__module__")) is Mark
+
+
+def is_own_function(value: object) -> bool:
+    """Whether `value` is a Python function defined by a module of an agent."""
+    return type(value) is types.FunctionType and type(value.__globals__.get(MARK)) is Mark
+
+
+def is_own_module(value: object) -> bool:
+    """Whether `value` is a module of an agent."""
+    return type(value) is types.ModuleType and type(value.__dict__.get(MARK)) is Mark
+
+
+def is_pure(kind: type) -> bool:
+    """Whether `kind` belongs in `PURE`; it is added when it does."""
+    if kind in PURE:
+        return True
+    if issubclass(kind, type) or not is_own_class(kind):
+        return False
+    for base in type.__dict__["__mro__"].__get__(kind):
+        if not is_own_class(base) and any(map(is_risky, class_dict(base))):
+            return False
+    PURE.add(kind)
+    return True
+
+
+def may_store(target: object) -> bool:
+    """Whether an agent may set and delete attributes of `target`."""
+    kind = type(target)
+    if kind in PURE or is_pure(kind):
+        return True
+    if issubclass(kind, type):
+        return is_own_class(target)  # type: ignore[arg-type]
+    if kind is types.FunctionType:
+        return is_own_function(target)
+    if kind is types.ModuleType:
+        return is_own_module(target)
+    return is_own_class(kind) or any(issubclass(kind, writable) for writable in WRITABLE)
+
+
+def require_own_class(cls: object, what: str) -> None:
+    """Raise TypeError unless an agent made `cls`: `what` would alter it."""
+    if not (issubclass(type(cls), type) and is_own_class(cls)):  # type: ignore[arg-type]
+        raise TypeError(f"{what} alters the class it is given: it takes a class of your own, not {describe(cls)}")
+
+
+def describe(value: object) -> str:
+    """`value` for an error message, without running any code of its own."""
+    kind = type(value)
+    if issubclass(kind, type):
+        return f"class {type.__dict__['__name__'].__get__(value)!r}"
+    if kind in (types.FunctionType, types.BuiltinFunctionType):
+        return f"function {value.__name__!r}"  # type: ignore[attr-defined]
+    return f"{type.__dict__['__name__'].__get__(kind)!r} object"
+
+
+def is_risky_override(cls: type, name: str) -> bool:
+    """Whether `name` in the namespace of own class `cls` replaces a private name of a foreign base."""
+    if not is_risky(name) or name.endswith("_"):  # enum writes its own _sunder_ names into each class
+        return False
+    bases = type.__dict__["__mro__"].__get__(cls)[1:]
+    return any(name in class_dict(base) and not is_own_class(base) for base in bases)

@@ -1,0 +1,109 @@
+"""What of `collections`, `typing` and `textwrap` makes classes from text, or holds state that all would share.
+
+Source: https://docs.python.org/3/library/collections.html, typing.html
+"""
+
+import collections
+import copy
+import importlib.util
+import textwrap
+import types
+import typing
+from typing import Any, Final
+
+from .stdlib_copy import copy_value
+from .stdlib_dataclasses import caller_mark, check_field_name
+
+__all__ = ["NamedTuple", "TextWrapper", "TypedDict", "UserDict", "UserList", "UserString", "namedtuple", "text_module"]
+
+
+def namedtuple(
+    typename: str, field_names_: Any = None, *, rename: bool = False, defaults: Any = None, module: Any = None, **more: Any
+) -> Any:
+    """`collections.namedtuple`; ValueError for a field that agents may not name."""
+    wanted = more.pop("field_names", field_names_)
+    if more:
+        raise TypeError(f"namedtuple() got an unexpected keyword argument {next(iter(more))!r}")
+    names = wanted.replace(",", " ").split() if type(wanted) is str else [str(name) for name in wanted]
+    checked = [name if rename and not name.isidentifier() else check_field_name(name) for name in names]
+    return collections.namedtuple(typename, checked, rename=rename, defaults=defaults, module=caller_mark())
+
+
+class _ClassForm:
+    """`typing.NamedTuple` and `typing.TypedDict`: bases of class statements, and functions that make a class."""
+
+    __slots__ = ("__name__", "_real")
+
+    def __init__(self, name: str) -> None:
+        self.__name__ = name
+        self._real = getattr(typing, name)
+
+    def __mro_entries__(self, bases: tuple[Any, ...]) -> Any:
+        return self._real.__mro_entries__(bases)
+
+    def __repr__(self) -> str:
+        return f"<function {self.__name__}>"
+
+    def __call__(self, typename: str, fields: Any = None, /, **options: Any) -> Any:
+        given = options if fields is None else fields
+        pairs = given.items() if isinstance(given, dict) else list(given)
+        checked = [(check_field_name(name), kind) for name, kind in pairs]
+        if self.__name__ == "TypedDict":
+            made = self._real(typename, dict(checked), **({} if fields is None else {"total": options.get("total", True)}))
+        else:
+            made = self._real(typename, checked)
+        mark = caller_mark()
+        if mark is not None:
+            made.__module__ = mark
+        return made
+
+
+NamedTuple: Final = _ClassForm("NamedTuple")
+TypedDict: Final = _ClassForm("TypedDict")
+
+
+def _user_class(real: Any, **changed: Any) -> Any:
+    """`UserDict` and its like with another way to copy.
+
+    The standard one updates the ``__dict__`` of whatever the class's `__new__` returned, be it the library's. A class of
+    its own, not a subclass: ``super()`` with two arguments would find the method behind it.
+    """
+    namespace = {name: value for name, value in vars(real).items() if name not in ("__dict__", "__weakref__", "_abc_impl")}
+    made = type(real)(real.__name__, real.__bases__, {**namespace, **changed})
+    made.__module__ = "collections"
+    return made
+
+
+def _copied_dict(self: Any) -> Any:
+    """A new object of the same class around a copy of the data."""
+    made = copy_value(self)
+    made.data = copy.copy(self.data) if type(self.data) is dict else dict(self.data)
+    return made
+
+
+def _copied_list(self: Any) -> Any:
+    """A new object of the same class around a copy of the data."""
+    made = copy_value(self)
+    made.data = list(self.data)
+    return made
+
+
+UserDict: Final = _user_class(collections.UserDict, copy=_copied_dict, __copy__=_copied_dict)
+UserList: Final = _user_class(collections.UserList, copy=_copied_list, __copy__=_copied_list)
+UserString: Final = collections.UserString
+
+
+def _private_textwrap() -> types.ModuleType:
+    """A `textwrap` of the agents' own: its class holds a dict that every user of the module shares."""
+    spec = importlib.util.find_spec("textwrap")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    table = types.MappingProxyType(dict(textwrap.TextWrapper.unicode_whitespace_trans))
+    module.TextWrapper.unicode_whitespace_trans = table  # type: ignore[attr-defined]
+    return module
+
+
+text_module: Final = _private_textwrap()
+TextWrapper: Final[Any] = text_module.TextWrapper  # type: ignore[attr-defined]
+

@@ -1,0 +1,152 @@
+"""The `dataclasses` module for agents: only their own classes are altered, and names given as text are judged.
+
+Source: https://docs.python.org/3/library/dataclasses.html
+"""
+
+import dataclasses
+import re
+import sys
+import typing
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
+
+from .names import Kind, is_dunder, kind_of
+from .ownership import MARK, class_dict, describe, is_own_class, require_own_class
+from .stdlib_copy import deepcopy_value
+
+__all__ = ["asdict", "astuple", "caller_mark", "check_field_name", "dataclass", "field_names", "make_dataclass"]
+
+
+def caller_mark(depth: int = 2) -> Any:
+    """The mark of the agent's module that called the function which asks; None when it was not an agent's module."""
+    return sys._getframe(depth).f_globals.get(MARK)
+
+
+def check_field_name(name: Any) -> str:
+    """`name` as an attribute of a class that a library makes from text; ValueError when an agent may not write it."""
+    if type(name) is not str or not name.isidentifier():
+        raise ValueError(f"field names must be identifiers, not {name!r}")
+    if is_dunder(name) or kind_of(name) is Kind.DENIED:
+        raise ValueError(f"agents may not make an attribute {name!r}: use another name")
+    return name
+
+
+def field_names(names: Any) -> list[str]:
+    """Names given as one string, or as strings in an iterable, each checked."""
+    listed = names.replace(",", " ").split() if type(names) is str else list(names)
+    return [check_field_name(name) for name in listed]
+
+
+class _Text:
+    """An annotation that is text, while `dataclass` works.
+
+    The library would look up the text's first name in `sys.modules`, where an agent's modules are not.
+    """
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __repr__(self) -> str:
+        return repr(self.text)
+
+
+_DOTTED: Final = re.compile(r"\s*(\w+)(?:\s*\.\s*(\w+))?")
+
+
+def _resolve(text: str, namespace: Mapping[str, Any]) -> Any:
+    """ClassVar, InitVar and KW_ONLY mean something to `dataclass` even as text; all other text stays text."""
+    match = _DOTTED.match(text)
+    if match is None:
+        return _Text(text)
+    found: Any = namespace.get(match[1])
+    if match[2] and getattr(type(found), "is_facade", False):
+        found = getattr(found, match[2], None)
+    if found is typing.ClassVar or found is dataclasses.KW_ONLY:
+        return found
+    if found is dataclasses.InitVar:
+        return dataclasses.InitVar[_Text(text)]  # type: ignore[misc]
+    return _Text(text)
+
+
+def dataclass(cls: Any = None, /, **options: Any) -> Any:
+    """`dataclasses.dataclass` for an agent's own class; TypeError for any other."""
+    if cls is None:
+        return lambda cls: dataclass(cls, **options)
+    require_own_class(cls, "dataclass")
+    annotations = class_dict(cls).get("__annotations__", {})
+    texts = {name: text for name, text in annotations.items() if isinstance(text, str)}
+    namespace = class_dict(cls)["__module__"].namespace
+    annotations.update({name: _resolve(text, namespace) for name, text in texts.items()})
+    try:
+        made = dataclasses.dataclass(cls, **options)
+    finally:
+        annotations.update(texts)
+    for name, text in texts.items():
+        if name in made.__dataclass_fields__:
+            made.__dataclass_fields__[name].type = text
+    return made
+
+
+def make_dataclass(
+    cls_name: str,
+    fields: Iterable[Any],
+    *,
+    bases: tuple[type, ...] = (),
+    namespace: Mapping[str, Any] | None = None,
+    **options: Any,
+) -> Any:
+    """`dataclasses.make_dataclass`; the names in `fields` and `namespace` are held to what a class body may bind."""
+    listed = [field if isinstance(field, str) else tuple(field) for field in fields]
+    for field in listed:
+        check_field_name(field if isinstance(field, str) else field[0])
+    for name in namespace or {}:
+        check_field_name(name)
+    for base in bases:
+        if not (issubclass(type(base), type) and (base is object or is_own_class(base))):
+            raise TypeError(f"make_dataclass inherits from classes of your own only, not from {describe(base)}")
+    options.pop("module", None)
+    made = dataclasses.make_dataclass(cls_name, listed, bases=bases, namespace=dict(namespace or {}), **options)
+    mark = caller_mark()
+    if mark is not None:
+        made.__module__ = mark
+    return made
+
+
+def asdict(instance: Any, *, dict_factory: Callable[[list[tuple[str, Any]]], Any] = dict) -> Any:
+    """The fields of a dataclass instance as a dict, nested ones too, everything else deep-copied."""
+    _require_instance(instance, "asdict")
+    return _convert(instance, dict_factory)
+
+
+def astuple(instance: Any, *, tuple_factory: Callable[[list[Any]], Any] = tuple) -> Any:
+    """The fields of a dataclass instance as a tuple, nested ones too, everything else deep-copied."""
+    _require_instance(instance, "astuple")
+    return _convert(instance, lambda pairs: tuple_factory([value for _, value in pairs]))
+
+
+def _is_instance(value: Any) -> bool:
+    return not issubclass(type(value), type) and dataclasses.is_dataclass(type(value))
+
+
+def _require_instance(value: Any, what: str) -> None:
+    if not _is_instance(value):
+        raise TypeError(f"{what}() should be called on dataclass instances")
+
+
+def _convert(value: Any, make: Callable[[list[tuple[str, Any]]], Any]) -> Any:
+    kind = type(value)
+    if _is_instance(value):
+        names = [field.name for field in dataclasses.fields(value)]
+        return make([(name, _convert(getattr(value, name), make)) for name in names])
+    if issubclass(kind, tuple) and hasattr(kind, "_fields"):
+        return kind(*[_convert(item, make) for item in value])
+    if issubclass(kind, (list, tuple)):
+        return kind(_convert(item, make) for item in value)
+    if issubclass(kind, dict):
+        pairs = [(_convert(key, make), _convert(item, make)) for key, item in value.items()]
+        if hasattr(kind, "default_factory"):
+            made = kind(value.default_factory)
+            made.update(pairs)
+            return made
+        return kind(pairs)
+    return deepcopy_value(value)

@@ -1,0 +1,62 @@
+"""The `enum` module for agents: the same classes under a metaclass whose functional API judges the names it is given.
+
+``Enum("X", {"__init__": ..., "__match_args__": ("tb_frame",)})`` would put any name into a new class.
+Source: https://docs.python.org/3/library/enum.html#functional-api
+"""
+
+import enum
+from typing import Any
+
+from .stdlib_dataclasses import caller_mark, check_field_name
+
+__all__ = ["Enum", "Flag", "IntEnum", "IntFlag", "StrEnum"]
+
+
+class _AgentEnumType(enum.EnumType):
+    """Looks values up as `EnumType` does; makes new enumerations from checked names only."""
+
+    def __call__(cls, value: Any, *names: Any, **options: Any) -> Any:
+        if not names and "names" not in options:
+            return super().__call__(value, **options)
+        if cls._member_map_:
+            return super().__call__(value, *names, **options)  # a lookup of several values, or the error it raises
+        if len(names) > 1:
+            raise TypeError("write one list of names: Enum('Color', ['RED', 'GREEN'])")
+        checked = _checked_names(names[0] if names else options.pop("names"))
+        options.update(module=caller_mark(), qualname=None)
+        return super().__call__(value, checked, **options)
+
+
+def _checked_names(names: Any) -> Any:
+    """The functional API's three ways to give names, as plain lists of checked names (or of pairs)."""
+    if type(names) is str:
+        names = names.replace(",", " ").split()
+    pairs = list(names.items()) if isinstance(names, dict) else list(names)
+    return [
+        check_field_name(item) if isinstance(item, str) else (check_field_name(tuple(item)[0]), tuple(item)[1])
+        for item in pairs
+    ]
+
+
+class Enum(enum.Enum, metaclass=_AgentEnumType):
+    """`enum.Enum` for agents."""
+
+
+class IntEnum(enum.IntEnum, Enum, metaclass=_AgentEnumType):
+    """`enum.IntEnum` for agents."""
+
+
+class StrEnum(enum.StrEnum, Enum, metaclass=_AgentEnumType):
+    """`enum.StrEnum` for agents."""
+
+
+class Flag(enum.Flag, Enum, metaclass=_AgentEnumType, boundary=enum.STRICT):
+    """`enum.Flag` for agents."""
+
+
+class IntFlag(enum.IntFlag, Flag, metaclass=_AgentEnumType, boundary=enum.KEEP):
+    """`enum.IntFlag` for agents."""
+
+
+for _cls in (Enum, IntEnum, StrEnum, Flag, IntFlag):
+    _cls.__module__ = "enum"

@@ -1,0 +1,201 @@
+"""What runs inside a jailed process: the visit's end of the session, or the compiler. The host is outside, and trusted.
+
+Nothing here is a wall. An agent that broke out of the language owns this whole process; what it can do with it, the
+operating system's wall and the host's own checks decide.
+"""
+
+import contextlib
+import marshal
+import os
+import socket
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+from ...agents.manifest import closure_id
+from ...agents.state import capture, name_of, new_shell, restore
+from ...errors import CodeDenied, ConnectionLost, EmporionError, NotExposed, ProtocolError
+from ..channel import Channel
+from ..driver import Driver
+from ..exports import Export
+from ..exposure import Interface
+from ..peer import OURS, Peer
+from ..proxy import Proxy, peer_and_number
+from ..session import Asked
+from ..transport import PlainTransport
+from ..wire.codecs import CODECS
+from ..wire.messages import Body, Call, Message, Output, Provide
+from ..wire.values import Mobile
+from .language.policy import PolicyRefused, compile_module
+from .language.world import World
+from .language.world import warm_up as warm_up_world
+from .protocol import EXIT_MEMORY
+
+__all__ = ["AGENTS", "main", "warm_up"]
+
+AGENTS: Final = 2  # a capability that only a visit gives: a mobile object that stays there
+MAX_FRAME_BYTES: Final = 64 * 1024 * 1024  # the host counts what it sends in, and sends nothing larger
+FLUSH_CHARACTERS: Final = 4096  # printed text waits until it is this much, or until the agent says something else
+MAX_COMPLAINTS: Final = 20  # of the language policy, in one refusal
+
+
+class _JailPeer(Peer):
+    """The end inside a jail: it has one thread and one chain."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        super().__init__("the host")
+        channel = Channel(PlainTransport(sock), codecs=CODECS.values(), max_frame_bytes=MAX_FRAME_BYTES)
+        self.driver = Driver(channel, self, initiator=False)
+
+    def serve(self, asked: Asked) -> tuple[Message, Sequence[bytes]]:
+        try:
+            return super().serve(asked)
+        except MemoryError:
+            os._exit(EXIT_MEMORY)  # the host reads the status: an answer would need memory
+
+    def fault_out(self, call: int, error: BaseException) -> tuple[Message, Sequence[bytes]]:
+        if isinstance(error, MemoryError):
+            os._exit(EXIT_MEMORY)
+        return super().fault_out(call, error)
+
+
+class AgentsPeer(_JailPeer):
+    """Holds the mobile objects of one visit."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        super().__init__(sock)
+        self.world = World(write=self.write)
+        self._departing = False
+        self._printed: list[str] = []
+        self._printed_size = 0
+
+    # --- what the host asks -------------------------------------------------------------------------------------
+
+    def directory(self, method: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        if method == "lower_language_wall":  # the operator's `Isolation(language=False)`, said before anything else
+            self.world = World(write=self.write, language=False)
+            return None
+        (objects,) = args
+        if method == "load":
+            return [self._describe(obj) for obj in objects]
+        if method == "depart":
+            self._departing = True  # until the answer is encoded
+            return objects
+        raise NotExposed(f"a visit does not know {method!r}")
+
+    def answer(self, asked: Asked, message: Call) -> tuple[Body, list[bytes]]:
+        try:
+            return super().answer(asked, message)
+        finally:
+            self._departing = False
+            self.flush()
+
+    def check(self, export: Export, message: Call) -> None:
+        if not message.method.isidentifier() or message.method.startswith("_"):
+            raise NotExposed(f"{message.method!r} is private")
+
+    def _describe(self, obj: object) -> list[Any]:
+        """[number, names that can be called]: how a mobile object that stays here is known to the host."""
+        cls = type(obj)
+        methods = [name for name in dir(cls) if not name.startswith("_") and callable(getattr(cls, name, None))]
+        number = self.exports.add(obj, Interface(cls.__qualname__, frozenset(), frozenset()), None)
+        return [number, methods]
+
+    # --- values -------------------------------------------------------------------------------------------------
+
+    def capability_out(self, obj: object) -> tuple[Any, ...] | None:
+        if isinstance(obj, Proxy):
+            return (OURS, peer_and_number(obj)[1])
+        origin = self.world.origin(type(obj))
+        if origin is None or self._departing:
+            return None
+        return (AGENTS, *self._named(origin, self._describe(obj)))
+
+    def _named(self, origin: tuple[str, str, str], described: list[Any]) -> tuple[Any, ...]:
+        number, methods = described
+        return (number, origin[1], origin[2], methods)
+
+    def mobile_out(self, obj: object) -> Mobile | None:
+        origin = self.world.origin(type(obj))
+        if origin is None:
+            return None
+        closure, module, _ = origin
+        return Mobile(self.world.manifest(closure), module, name_of(obj), capture(obj))
+
+    def mobile_in(self, manifest: Mapping[str, str], module: str, qualname: str) -> object:
+        closure = self.world.add_closure(manifest)
+        return new_shell(self.world.load_class(closure, module, qualname))
+
+    def fill(self, shell: object, state: object) -> None:
+        restore(shell, state)
+
+    # --- code and output ----------------------------------------------------------------------------------------
+
+    def news(self, message: Provide | Output) -> None:
+        if not isinstance(message, Provide):
+            raise ProtocolError("the host prints nothing here")
+        for name, digest, code in message.modules:
+            # Made by our own compiler in another jail, kept by the host: the language wall rests on that, not the
+            # operating system's.
+            self.world.add_code(name, digest, marshal.loads(code))
+
+    def write(self, text: str) -> None:
+        """What agent code prints; sent before anything else the agent says."""
+        self._printed.append(text)
+        self._printed_size += len(text)
+        if self._printed_size >= FLUSH_CHARACTERS:
+            self.flush()
+
+    def flush(self) -> None:
+        """Send what was printed."""
+        if self._printed:
+            text = "".join(self._printed)
+            self._printed.clear()
+            self._printed_size = 0
+            self.driver.post(Output("", text.encode(errors="backslashreplace").decode()))
+
+    def call(self, target: int, op: int, method: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        self.flush()
+        return super().call(target, op, method, args, kwargs)
+
+
+class CompilerPeer(_JailPeer):
+    """Compiles one module under the language policy, and does nothing else."""
+
+    def directory(self, method: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        name, digest, source, language = args
+        try:
+            return marshal.dumps(compile_module(source, name=name, digest=digest, language=language))
+        except PolicyRefused as refused:
+            raise CodeDenied(name, "upload", _complaints(refused)) from None
+        except RecursionError:
+            raise CodeDenied(name, "upload", "its expressions are nested too deeply to compile") from None
+
+
+def _complaints(refused: PolicyRefused) -> str:
+    shown = [str(complaint) for complaint in refused.complaints[:MAX_COMPLAINTS]]
+    more = len(refused.complaints) - len(shown)
+    return "language policy: " + "; ".join(shown) + (f"; and {more} more" if more > 0 else "")
+
+
+def warm_up() -> None:
+    """Exercise what is initialised on first use, while there still is a file system."""
+    warm_up_world()
+    marshal.loads(marshal.dumps(compile_module("x = 1", name="warm", digest="0" * 64)))
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        host = _JailPeer(ours)
+        visit = AgentsPeer(theirs)
+        host.driver.post(Output("", "x"))
+        with contextlib.suppress(EmporionError):
+            visit.decode(host.encode(([1, (2.5, "three")], {"four": {5}}), str)[0], b"")
+    closure_id({})
+
+
+_ROLES: Final[dict[str, Callable[[socket.socket], _JailPeer]]] = {"visit": AgentsPeer, "compile": CompilerPeer}
+
+
+def main(sock: socket.socket, role: str) -> None:
+    """Serve the host until it closes the connection or kills this process."""
+    peer = _ROLES[role](sock)
+    with contextlib.suppress(ConnectionLost):
+        peer.driver.run()

@@ -1,0 +1,266 @@
+"""The session: calls and chains of one connection, without any I/O.
+
+Both ends run the same code. A *chain* is one logical thread of control that crosses the connection: a call, the calls
+that it causes back, and so on. This module owns the books (which call belongs to which chain, what waits for whom);
+`runtime.driver` owns the threads and the bytes.
+
+Source: docs/protocol.md, "Chains".
+"""
+
+from collections import deque
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from typing import Any, Final
+
+from ..errors import ProtocolError
+from .wire.messages import (
+    Body,
+    Call,
+    Cancel,
+    Code,
+    Fault,
+    Goodbye,
+    Message,
+    NeedCode,
+    Output,
+    Ping,
+    Pong,
+    Provide,
+    Release,
+    Result,
+)
+
+__all__ = ["CANCELLED", "TOO_MANY_CALLS", "Asked", "Chain", "Delivery", "Kind", "Pending", "Session"]
+
+# One connection may have this many top-level calls in progress; more are answered with a fault at once. A peer that
+# keeps to one call a thread never sees it; one that floods cannot make the host queue without bound.
+MAX_CHAINS: Final = 1_000
+# Calls of one chain that wait for its thread: an honest peer has one, and one more for each call it gave up on.
+MAX_INBOX: Final = 64
+# Calls given up here that the peer has not answered yet. Every call is answered, so this many mean a broken peer.
+MAX_ABANDONED: Final = 10_000
+
+CANCELLED: Final = "emporion.Cancelled"
+TOO_MANY_CALLS: Final = "emporion.TooManyCalls"
+
+
+@dataclass(slots=True, eq=False)
+class Asked:
+    """A call of the peer's that this end serves, with the blobs that came beside it."""
+
+    message: Call | NeedCode
+    blobs: Any
+    chain: "Chain"
+    codec: int = 0  # the answer comes in the format of the request
+    cancelled: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class Pending:
+    """A call of this end's that waits for its answer."""
+
+    id: int
+    chain: "Chain"
+    wants: type[Result] | type[Code]
+    answer: tuple[Result | Fault | Code, Any] | None = None
+    abandoned: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class Chain:
+    """One logical thread of control; at most one thread of each end works in it."""
+
+    id: int
+    inbox: deque[Asked] = field(default_factory=deque)
+    open_calls: int = 0  # calls of this chain, in both directions, not yet answered at this end
+    waiting: Any = None  # the driver's: how to wake the thread that waits in this chain
+
+
+class Kind(Enum):
+    """What the driver has to do about a message."""
+
+    NOTHING = auto()
+    START = auto()  # `asked` begins a new chain: it needs a thread
+    WAKE = auto()  # something for the thread that waits in `chain`
+    CANCEL = auto()  # `asked` is no longer wanted
+    RELEASE = auto()  # `counts` of capabilities came home
+    CLOSE = auto()  # the peer said goodbye
+    NEWS = auto()  # `news`: nothing that is answered
+
+
+@dataclass(slots=True)
+class Delivery:
+    """One instruction to the driver; which fields are set, `kind` says."""
+
+    kind: Kind
+    chain: Chain | None = None
+    asked: Asked | None = None
+    counts: dict[int, int] | None = None
+    reason: str = ""
+    news: Provide | Output | None = None
+
+
+_NOTHING: Final = Delivery(Kind.NOTHING)
+_NOWHERE: Final = Chain(0)  # of a call that has not been entered into the books
+
+
+class Session:
+    """The books of one end; not thread-safe: the driver holds its lock around every method.
+
+    What a method wants to say to the peer stands in `outbox` afterwards.
+
+    Args:
+        initiator: True at the end that opened the connection. Its chains have odd numbers, the other's even ones, so
+            that both can begin chains at the same moment.
+    """
+
+    __slots__ = ("_abandoned", "_last_call", "_last_chain", "_parity", "asked", "chains", "outbox", "pending")
+
+    def __init__(self, *, initiator: bool) -> None:
+        self._parity = 1 if initiator else 0
+        self._last_chain = -1 if initiator else 0
+        self._last_call = 0
+        self._abandoned = 0
+        self.chains: dict[int, Chain] = {}
+        self.pending: dict[int, Pending] = {}
+        self.asked: dict[int, Asked] = {}
+        self.outbox: list[Message] = []
+
+    # --- what this end asks -------------------------------------------------------------------------------------
+
+    def open_chain(self) -> Chain:
+        """Begin a chain of this end's own; it ends by itself with its last call."""
+        self._last_chain += 2
+        chain = self.chains[self._last_chain] = Chain(self._last_chain)
+        return chain
+
+    def open_call(self, chain: Chain, wants: type[Result] | type[Code] = Result) -> Pending:
+        """Number a call in `chain` and expect an answer of type `wants`, or a `Fault`."""
+        self._last_call += 1
+        pending = self.pending[self._last_call] = Pending(self._last_call, chain, wants)
+        chain.open_calls += 1
+        return pending
+
+    def take(self, pending: Pending) -> tuple[Result | Fault | Code, Any] | None:
+        """The answer to `pending`, if it has come; the call is then closed."""
+        if pending.answer is None:
+            return None
+        del self.pending[pending.id]
+        self._leave(pending.chain)
+        return pending.answer
+
+    def abandon(self, pending: Pending) -> None:
+        """Give up on `pending`: the peer is told, and a late answer is dropped."""
+        if pending.answer is not None:
+            self.take(pending)
+            return
+        pending.abandoned = True
+        self._abandoned += 1
+        if self._abandoned > MAX_ABANDONED:
+            raise ProtocolError(f"the peer left {self._abandoned} cancelled calls without an answer")
+        self.outbox.append(Cancel(pending.id))
+        self._leave(pending.chain)
+
+    def unsent(self, pending: Pending) -> None:
+        """Forget a call whose message never went out."""
+        del self.pending[pending.id]
+        self._leave(pending.chain)
+
+    # --- what this end answers ----------------------------------------------------------------------------------
+
+    def answered(self, asked: Asked) -> None:
+        """The answer to `asked` goes out now."""
+        del self.asked[asked.message.call]
+        self._leave(asked.chain)
+
+    def _leave(self, chain: Chain) -> None:
+        chain.open_calls -= 1
+        if chain.open_calls > len(chain.inbox):
+            return
+        # Nobody here works in this chain any more. Calls still in its inbox were asked by a peer whose own caller has
+        # gone (it cancelled, or we did): each gets its answer, so that nobody waits for ever.
+        for left in chain.inbox:
+            del self.asked[left.message.call]
+            self._refuse(left.message, CANCELLED, "the call that this one belonged to is over")
+        chain.inbox.clear()
+        self.chains.pop(chain.id, None)
+
+    # --- what arrives -------------------------------------------------------------------------------------------
+
+    def receive(self, message: Message, blobs: Any = b"", codec: int = 0) -> Delivery:
+        """Enter one message of the peer's into the books and say what to do.
+
+        Raises:
+            ProtocolError: The message has no place in this session; the connection is to be closed.
+        """
+        match message:
+            case Result() | Fault() | Code():
+                return self._answer(message, blobs)
+            case Call() | NeedCode():
+                return self._question(Asked(message, blobs, _NOWHERE, codec))
+            case Cancel():
+                return self._cancel(message)
+            case Release():
+                return Delivery(Kind.RELEASE, counts=message.counts)
+            case Ping():
+                self.outbox.append(Pong(message.number))
+                return _NOTHING
+            case Pong():
+                return _NOTHING
+            case Goodbye():
+                return Delivery(Kind.CLOSE, reason=message.reason)
+            case Provide() | Output():
+                return Delivery(Kind.NEWS, news=message)
+
+    def _answer(self, message: Result | Fault | Code, blobs: Any) -> Delivery:
+        pending = self.pending.get(message.call)
+        if pending is None or pending.answer is not None:
+            raise ProtocolError(f"an answer to call {message.call}, which is not waiting for one")
+        if type(message) is not Fault and type(message) is not pending.wants:
+            raise ProtocolError(f"{type(message).__name__} as an answer where {pending.wants.__name__} was asked for")
+        if pending.abandoned:
+            del self.pending[message.call]
+            self._abandoned -= 1
+            return _NOTHING
+        pending.answer = (message, blobs)
+        return Delivery(Kind.WAKE, pending.chain)
+
+    def _question(self, asked: Asked) -> Delivery:
+        message = asked.message
+        if message.call in self.asked:
+            raise ProtocolError(f"call {message.call} was asked twice")
+        chain = self.chains.get(message.chain)
+        if chain is not None:
+            if len(chain.inbox) >= MAX_INBOX:
+                raise ProtocolError(f"{MAX_INBOX} calls wait in chain {chain.id}: a chain asks one thing at a time")
+            chain.inbox.append(asked)
+            self._enter(chain, asked)
+            return Delivery(Kind.WAKE, chain)
+        if message.chain % 2 == self._parity:
+            # One of ours that is over: the peer asked before it learned that we had given up.
+            return self._refuse(message, CANCELLED, "the call that this one belonged to is over")
+        if len(self.chains) >= MAX_CHAINS:
+            return self._refuse(message, TOO_MANY_CALLS, f"more than {MAX_CHAINS} calls at once on one connection")
+        chain = self.chains[message.chain] = Chain(message.chain)
+        self._enter(chain, asked)
+        return Delivery(Kind.START, chain, asked)
+
+    def _enter(self, chain: Chain, asked: Asked) -> None:
+        asked.chain = chain
+        self.asked[asked.message.call] = asked
+        chain.open_calls += 1
+
+    def _cancel(self, message: Cancel) -> Delivery:
+        asked = self.asked.get(message.call)
+        if asked is None:
+            return _NOTHING  # answered in the meantime: the two crossed on the way
+        asked.cancelled = True
+        if asked in asked.chain.inbox:
+            asked.chain.inbox.remove(asked)
+            self.answered(asked)
+            return self._refuse(asked.message, CANCELLED, "cancelled before it began")
+        return Delivery(Kind.CANCEL, asked.chain, asked)
+
+    def _refuse(self, message: Call | NeedCode, type_name: str, text: str) -> Delivery:
+        self.outbox.append(Fault(message.call, type_name, text, "", Body([])))
+        return _NOTHING

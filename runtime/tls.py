@@ -1,0 +1,283 @@
+"""TLS 1.3 for both ends: options, contexts, the host's self-made certificate, fingerprints and channel binding.
+
+Source: RFC 8446 (TLS 1.3), RFC 5929 (`tls-server-end-point`), RFC 5280 (certificates).
+"""
+
+import hashlib
+import os
+import re
+import secrets
+import ssl
+import stat
+from collections.abc import Iterable, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from ipaddress import IPv4Address, IPv6Address
+from pathlib import Path
+from typing import Final, Literal, NoReturn
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from ..errors import ConfigurationError, ConnectionDenied, DenyReason, ProtocolError
+
+__all__ = [
+    "TLS",
+    "HostTLS",
+    "check_fingerprint",
+    "client_context",
+    "end_point_binding",
+    "fingerprint",
+    "load_certificate",
+    "server_context",
+]
+
+HOST_FILE: Final = "host.pem"  # in state_dir: key and certificate in one file, so that they can never differ
+_FINGERPRINT: Final = re.compile(r"sha256:[0-9a-f]{64}\Z")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TLS:
+    """What either end does with TLS beyond the default; see docs/handshake.md for what that proves.
+
+    Raises:
+        ConfigurationError: Options that contradict each other. Files are read when the context is made.
+    """
+
+    certificate: str | os.PathLike[str] | None = None  # PEM file: this end's certificate, then those that signed it
+    key: str | os.PathLike[str] | None = None  # PEM file, not encrypted; None: in the same file
+    ca: str | os.PathLike[str] | Literal[True] | None = None  # PEM file: who signs the other end's; True: the system's
+    require_client_certificate: bool = False  # at a host; needs `ca`
+    fingerprints: Sequence[str] = ()  # "sha256:hex" of the other end's certificates; any of them will do
+
+    def __post_init__(self) -> None:
+        if isinstance(self.fingerprints, str) or not all(_FINGERPRINT.match(known) for known in self.fingerprints):
+            raise ConfigurationError("TLS(fingerprints=...): a list of 'sha256:' and 64 lower-case hex digits")
+        if self.key is not None and self.certificate is None:
+            raise ConfigurationError("TLS(key=...): give the certificate= that belongs to it too")
+        if self.require_client_certificate and not self.ca:
+            raise ConfigurationError("TLS(require_client_certificate=True): say with ca= who signs those certificates")
+
+
+@dataclass(frozen=True, slots=True)
+class HostTLS:
+    """What a host needs to serve TLS."""
+
+    context: ssl.SSLContext = field(repr=False)
+    certificate: bytes = field(repr=False)  # DER: the one that clients see
+    self_made: bool  # its URIs then carry the fingerprint
+    fingerprint: str  # `fingerprint` of the own certificate
+    binding: bytes = field(repr=False)  # `end_point_binding` of the own certificate, for `HostHandshake`
+
+
+def server_context(tls: TLS | None = None, state_dir: str | os.PathLike[str] | None = None) -> HostTLS:
+    """Make a host's side: with the certificate of `tls`, or a self-made one.
+
+    Args:
+        state_dir: Where a self-made key and certificate are kept over restarts (`host.pem`, 0600; made when missing).
+            None: they live as long as the process, and are never on disk.
+
+    Raises:
+        ConfigurationError: A file that is missing, unreadable, wrong, or that others can read.
+    """
+    tls = tls or TLS()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    # Tickets would cost each connection two messages; a resumed session would skip the certificate that we bind to.
+    context.num_tickets = 0
+    if tls.certificate is not None:
+        _load_chain(context, tls.certificate, tls.key)
+        certificate = _first_certificate(_read(tls.certificate, "TLS(certificate=...)"), os.fspath(tls.certificate))
+    else:
+        pem = _make_pem() if state_dir is None else _kept_pem(Path(state_dir))
+        _load_pem(context, pem)
+        certificate = _first_certificate(pem, HOST_FILE)
+    if tls.ca:
+        _trust(context, tls.ca)
+        context.verify_mode = ssl.CERT_REQUIRED if tls.require_client_certificate else ssl.CERT_OPTIONAL
+    own = fingerprint(certificate), end_point_binding(certificate)
+    return HostTLS(context, certificate, tls.certificate is None, *own)
+
+
+def client_context(tls: TLS | None = None) -> ssl.SSLContext:
+    """Make a client's side.
+
+    Without `TLS.ca` the context takes any certificate: the fingerprint (`check_fingerprint`) or the bound handshake
+    proves the host. With it, pass the URI's host as `server_hostname` to ``wrap_*``.
+
+    Raises:
+        ConfigurationError: A file that is missing, unreadable or wrong.
+    """
+    tls = tls or TLS()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    if tls.certificate is not None:
+        _load_chain(context, tls.certificate, tls.key)
+    if tls.ca:
+        _trust(context, tls.ca)
+    else:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def fingerprint(der: bytes) -> str:
+    """The name of a certificate: ``sha256:`` and the 64 hex digits of its DER bytes' SHA-256."""
+    return f"sha256:{hashlib.sha256(der).hexdigest()}"
+
+
+def check_fingerprint(der: bytes | None, wanted: Iterable[str]) -> None:
+    """Insist on one of the `wanted` fingerprints; none wanted: any certificate passes.
+
+    Args:
+        der: The other end's certificate, as ``getpeercert(binary_form=True)`` gives it; None: it showed none.
+
+    Raises:
+        ConnectionDenied: SECURITY; it is another certificate: the text names both.
+    """
+    known = [mark for mark in wanted if mark]
+    shown = "none" if der is None else fingerprint(der)
+    if known and shown not in known:
+        raise ConnectionDenied(
+            DenyReason.SECURITY,
+            f"the other end shows certificate {shown}, not {' or '.join(known)}:"
+            " it is a stranger, or has a new certificate (then get its new URI from a place you trust)",
+        )
+
+
+def end_point_binding(der: bytes) -> bytes:
+    """The `tls-server-end-point` value of a certificate (RFC 5929, section 4): 32 to 64 bytes.
+
+    The hash is the one of the certificate's signature, SHA-256 in place of MD5 and SHA-1. Where a signature has no hash
+    (Ed25519) the RFC leaves it open; we take SHA-256.
+
+    Raises:
+        ProtocolError: `der` is no certificate; it may be a peer's.
+    """
+    try:
+        algorithm = load_certificate(der).signature_hash_algorithm
+    except UnsupportedAlgorithm:
+        algorithm = None
+    if algorithm is None or isinstance(algorithm, hashes.MD5 | hashes.SHA1):
+        algorithm = hashes.SHA256()
+    digest = hashes.Hash(algorithm)
+    digest.update(der)
+    return digest.finalize()
+
+
+def load_certificate(der: bytes) -> x509.Certificate:
+    """Read a certificate as it came over the wire.
+
+    Raises:
+        ProtocolError: It is none.
+    """
+    try:
+        return x509.load_der_x509_certificate(der)
+    except ValueError:
+        raise ProtocolError("the other end's certificate cannot be read") from None
+
+
+def _make_pem() -> bytes:
+    """A new P-256 key with a certificate that it signs itself, ECDSA with SHA-256."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "emporion host")])
+    names = [x509.DNSName("localhost"), x509.IPAddress(IPv4Address("127.0.0.1")), x509.IPAddress(IPv6Address("::1"))]
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        # RFC 5280: no expiration date. Clients pin it or bind to it; a date would only be an outage in the making.
+        .not_valid_before(datetime(2020, 1, 1, tzinfo=UTC))
+        .not_valid_after(datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC))
+        .add_extension(x509.SubjectAlternativeName(names), critical=False)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    pem, pkcs8 = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+    return key.private_bytes(pem, pkcs8, serialization.NoEncryption()) + certificate.public_bytes(pem)
+
+
+def _kept_pem(state_dir: Path) -> bytes:
+    """The key and certificate in `state_dir`, made when there are none yet."""
+    path = state_dir / HOST_FILE
+    try:
+        state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not path.exists():
+            _write_once(path, _make_pem())
+        with path.open("rb") as file:
+            mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
+            if mode & 0o077:
+                raise ConfigurationError(f"others can read {path} (mode {mode:o}): chmod 600 it, or remove it")
+            return file.read()
+    except OSError as error:
+        raise ConfigurationError(f"state_dir: {error}") from None
+
+
+def _write_once(path: Path, data: bytes) -> None:
+    """Put a private file there, whole or not at all; who comes second leaves the first one's in place."""
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            os.link(draft, path)  # unlike a rename, this never replaces
+        except FileExistsError:
+            return
+    finally:
+        draft.unlink()
+
+
+def _load_pem(context: ssl.SSLContext, pem: bytes) -> None:
+    """Hand key and certificate to OpenSSL, which wants a file: one in memory, gone at once."""
+    with closing(os.fdopen(os.memfd_create("emporion-host"), "wb")) as file:
+        file.write(pem)
+        file.flush()
+        _load_chain(context, f"/proc/self/fd/{file.fileno()}", None)
+
+
+def _load_chain(
+    context: ssl.SSLContext, certificate: str | os.PathLike[str], key: str | os.PathLike[str] | None
+) -> None:
+    try:
+        context.load_cert_chain(certificate, key, password=_no_password)
+    except (OSError, ssl.SSLError) as error:
+        names = f"certificate {os.fspath(certificate)!r} and key {os.fspath(key or certificate)!r}"
+        raise ConfigurationError(f"TLS: {names} cannot be used together: {error}") from None
+
+
+def _no_password() -> NoReturn:
+    """Without this OpenSSL would ask on the terminal, and a service would hang."""
+    raise ConfigurationError("TLS(key=...): the key is encrypted: decrypt it (openssl pkey), and chmod 600 it")
+
+
+def _trust(context: ssl.SSLContext, ca: str | os.PathLike[str] | Literal[True]) -> None:
+    if ca is True:
+        context.load_default_certs()
+        return
+    pem = _read(os.fspath(ca), "TLS(ca=...)")
+    try:
+        context.load_verify_locations(cadata=pem.decode("ascii"))
+    except (ValueError, ssl.SSLError) as error:
+        raise ConfigurationError(f"TLS(ca={os.fspath(ca)!r}): no certificates in PEM form there: {error}") from None
+
+
+def _read(path: str | os.PathLike[str], option: str) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise ConfigurationError(f"{option}: {error}") from None
+
+
+def _first_certificate(pem: bytes, where: str) -> bytes:
+    try:
+        return x509.load_pem_x509_certificates(pem)[0].public_bytes(serialization.Encoding.DER)
+    except ValueError as error:
+        raise ConfigurationError(f"no certificate in {where!r}: {error}") from None

@@ -1,0 +1,74 @@
+"""Handles: what the host holds of a mobile object. Its code is never here; its state only while it is on its way."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ...errors import ProtocolError
+from ..wire.messages import Op
+
+if TYPE_CHECKING:
+    from .visit import Scope
+
+__all__ = ["Handle", "Reference", "settle"]
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """The class of a mobile object: its closure, its module's label, its name there."""
+
+    manifest: Mapping[str, str]
+    module: str
+    qualname: str
+
+    def __str__(self) -> str:
+        return f"{self.module}.{self.qualname}"
+
+
+class Handle:
+    """The host's stand-in of a mobile object. Its public methods and attributes are used as if it were here.
+
+    Works while the call that it came with is running; later use raises `VisitEnded`. What it returns is a stranger's:
+    plain values, handles of the same visit, and the host's own objects. Names with a leading ``_`` cannot be reached.
+    """
+
+    __slots__ = ("__weakref__", "_methods", "_number", "_reference", "_scope", "_state")
+
+    def __init__(self, scope: "Scope", reference: Reference) -> None:
+        put = object.__setattr__
+        put(self, "_scope", scope)
+        put(self, "_reference", reference)
+        put(self, "_state", None)  # as it arrived; what the visit makes of it stays there until it leaves
+        put(self, "_number", 0)  # in the visit, once it is there
+        put(self, "_methods", frozenset())
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(f"{name!r} of an agent cannot be reached: private and special names stay in the visit")
+        visit = self._scope.visit()
+        if name in self._methods:
+            return lambda *args, **kwargs: visit.call(self, Op.CALL, name, args, kwargs)
+        return visit.call(self, Op.GET, name, (), {})
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if name.startswith("_"):
+            raise AttributeError(f"{name!r} of an agent cannot be reached: private and special names stay in the visit")
+        self._scope.visit().call(self, Op.SET, name, (value,), {})
+
+    def __repr__(self) -> str:
+        return f"<handle of {self._reference!s:.200}>"
+
+    def __reduce__(self) -> Any:
+        raise TypeError("a handle belongs to its visit: return it from the hosted method, or ask it for values")
+
+
+def settle(handle: Handle, number: int, methods: list[Any]) -> None:
+    """Tie a handle to its object in the visit: the number there, and the names that can be called.
+
+    Raises:
+        ProtocolError: The visit's description makes no sense.
+    """
+    if number <= 0 or len(methods) > 10_000 or not all(type(name) is str for name in methods):
+        raise ProtocolError("a visit described a mobile object wrongly")
+    object.__setattr__(handle, "_number", number)
+    object.__setattr__(handle, "_methods", frozenset(methods))

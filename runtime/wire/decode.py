@@ -1,0 +1,442 @@
+"""Rows into values: what `decode_values` does after a codec has read a message. docs/protocol.md, "Values".
+
+Every byte is a peer's. Mutable objects are made empty first and filled afterwards, so cycles need no recursion; tuples,
+frozensets and exceptions are built when first referred to, after their depth is known to be bounded.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from ...errors import ProtocolError
+from .audit import EAGER, TooMuch, audit, check_hashes
+from .bounds import BOUNDS, Bounds
+from .enums import read_enum, read_flag
+from .hooks import DecodeHooks
+from .kinds import PLAIN, Item, Kind, Row, Tag
+from .manifests import check_class_name, check_manifests
+from .messages import Body
+from .portable import Portable, find_named
+from .raised import Raised, rebuild
+from .scalars import READ
+
+__all__ = ["DecodeHooks", "decode_values"]
+
+
+_ITEMS: Final = PLAIN | {list}
+_MISSING: Final = object()
+_READY, _WAITING, _BUSY = 0, 1, 2  # a row: complete; to be filled or built; being built, or filled
+
+
+def decode_values(body: Body, blobs: memoryview, hooks: DecodeHooks, *, bounds: Bounds = BOUNDS) -> list[object]:
+    """The roots of a message. Uses up `body`: its lists become the values' lists.
+
+    Args:
+        body: As a codec has read it.
+        blobs: What came behind the message's body.
+        hooks: Make capabilities and mobile objects.
+        bounds: What one message may cost.
+
+    Raises:
+        ProtocolError: The body is not one that `encode_values` writes, or exceeds the bounds.
+    """
+    roots = body.roots
+    if not body.rows and not body.manifests and PLAIN.issuperset(map(type, roots)):
+        return roots
+    try:
+        return _Decoder(body, blobs, hooks, bounds).decode(roots)
+    except RecursionError:
+        raise ProtocolError("values nested too deeply for this thread's stack") from None
+
+
+class _Decoder:
+    """One message's rows becoming objects."""
+
+    __slots__ = (
+        *("_blob_left", "_blobs", "_bounds", "_completed", "_hooks", "_keys", "_kinds", "_layouts", "_manifests"),
+        *("_objects", "_read", "_rows", "_shells", "_state", "_suspect", "_waiting"),
+    )
+
+    def __init__(self, body: Body, blobs: memoryview, hooks: DecodeHooks, bounds: Bounds) -> None:
+        rows = body.rows
+        if len(rows) > bounds.max_nodes:
+            raise ProtocolError(f"a message with {len(rows):,} objects; {bounds.max_nodes:,} is the most")
+        if body.manifests:
+            check_manifests(body.manifests)
+        self._rows = rows
+        self._manifests = body.manifests
+        self._blobs = blobs
+        self._blob_left = len(blobs)
+        self._read: dict[tuple[int, int], bytes] = {}  # blobs made into bytes, by place
+        self._hooks = hooks
+        self._bounds = bounds
+        try:
+            self._kinds: list[int] = [row[0] for row in rows]
+        except IndexError:
+            raise ProtocolError("an empty row") from None
+        if not {int}.issuperset(map(type, self._kinds)):
+            raise ProtocolError("a row whose kind is no number")
+        self._objects: list[Any] = [_MISSING] * len(rows)
+        self._state = bytearray(len(rows))
+        self._keys: dict[int, list[Any]] = {}  # DICT rows with plain keys: these
+        self._layouts: dict[int, tuple[Portable, tuple[str, ...]]] = {}  # PORTABLE rows read so far
+        self._waiting: list[int] = []  # rows to fill or build
+        self._shells: list[int] = []  # MOBILE rows
+        self._completed: set[int] = set()  # rows whose hash may be taken
+        self._suspect = False  # whether keys refer to other rows
+
+    def decode(self, roots: list[Item]) -> list[object]:
+        for number, row in enumerate(self._rows):
+            opener = _OPEN.get(self._kinds[number])
+            if opener is None:
+                raise ProtocolError(f"a row of unknown kind {self._kinds[number]}")
+            opener(self, number, row)
+        order = self._inner_first() if len(self._shells) > 1 else self._shells
+        self._audit()
+        for number in self._waiting:
+            if self._state[number] == _WAITING:
+                self._finish(number)
+        values = roots if self._plain(roots) else self._values(roots)
+        for number in order:
+            self._fill_shell(number)
+        return values
+
+    def _audit(self) -> None:
+        """The costly look, where the rows give reason for one: so many cannot nest deeper than allowed."""
+        if not self._suspect:
+            if len(self._waiting) < self._bounds.max_depth:
+                return
+            if sum(self._kinds[number] in EAGER for number in self._waiting) < self._bounds.max_depth:
+                return
+        try:
+            audit(self._rows, self._kinds, self._bounds)
+        except TooMuch as found:
+            raise ProtocolError(f"a value that {found.why}") from None
+
+    # --- items ---
+    def _plain(self, items: Sequence[Item]) -> bool:
+        """Whether these are scalars only; whatever is no item at all is refused here, by whichever codec it came."""
+        if PLAIN.issuperset(map(type, items)):
+            return True
+        if _ITEMS.issuperset(map(type, items)):
+            return False
+        raise ProtocolError("something that is neither a scalar nor an array where a value should be")
+
+    def _values(self, items: Sequence[Item]) -> list[object]:
+        value = self._value
+        return [value(item) if type(item) is list else item for item in items]
+
+    def _value(self, item: list[Any]) -> object:
+        """What a reference or an inline value means."""
+        if len(item) == 1:
+            number = item[0]
+            if type(number) is not int or not 0 <= number < len(self._objects):
+                raise ProtocolError("a reference to a row that is not there")
+            made = self._objects[number]
+            return self._build(number) if made is _MISSING else made
+        if len(item) < 2 or type(item[0]) is not int:
+            raise ProtocolError("an array that is neither a reference nor an inline value")
+        if item[0] == Tag.BYTES:
+            return self._bytes(item)
+        reader = _READ.get(item[0])
+        if reader is None:
+            raise ProtocolError(f"an inline value with unknown tag {item[0]}")
+        try:
+            return reader(item)
+        except ProtocolError:
+            raise
+        except (TypeError, ValueError, ArithmeticError, LookupError, OSError, ImportError) as error:
+            raise ProtocolError(f"an inline value with tag {item[0]} that cannot be read: {error}"[:300]) from None
+
+    def _bytes(self, item: list[Any]) -> bytes:
+        """A byte string from behind the body. All together are no longer than what came, however often referred to."""
+        if tuple(map(type, item)) != (int, int, int):
+            raise ProtocolError("a byte string without offset and length")
+        _, offset, length = item
+        made = self._read.get((offset, length))
+        if made is not None:
+            return made
+        if offset < 0 or length < 0 or offset + length > len(self._blobs) or length > self._blob_left:
+            raise ProtocolError("a byte string that did not come with the message")
+        self._blob_left -= length
+        self._read[offset, length] = made = bytes(self._blobs[offset : offset + length])
+        return made
+
+    # --- first pass: what is plain is done at once, mutable objects begin empty ---
+    def _wait(self, number: int) -> None:
+        self._state[number] = _WAITING
+        self._waiting.append(number)
+
+    def _open_list(self, number: int, row: Row) -> None:
+        if self._plain(row):
+            del row[0]  # the row itself becomes the list: nothing is copied
+            self._objects[number] = row
+        else:
+            self._objects[number] = []
+            self._wait(number)
+
+    def _open_tuple(self, number: int, row: Row) -> None:
+        if self._plain(row):
+            self._objects[number] = tuple(row[1:])
+        else:
+            self._wait(number)
+
+    def _open_set(self, number: int, row: Row) -> None:
+        frozen = self._kinds[number] == Kind.FROZENSET
+        if self._plain(row):
+            items = row[1:]
+            self._objects[number] = self._hash(items, lambda: frozenset(items) if frozen else set(items))
+            return
+        self._suspect = True
+        if not frozen:
+            self._objects[number] = set()
+        self._wait(number)
+
+    def _open_dict(self, number: int, row: Row) -> None:
+        if len(row) % 2 == 0:
+            raise ProtocolError("a dict with a key too many")
+        half = (len(row) + 1) // 2
+        keys = row[1:half]
+        if self._plain(keys):
+            made = self._hash(keys, lambda: dict.fromkeys(keys))
+            self._keys[number] = keys
+            self._start_dict(number, keys, row[half:], made)
+        else:
+            self._suspect = True
+            self._objects[number] = {}
+            self._wait(number)
+
+    def _open_dict_like(self, number: int, row: Row) -> None:
+        first = self._earlier(number, row, Kind.DICT)
+        keys = self._keys.get(row[1])
+        if len(row) - 2 != (len(first) - 1) // 2:
+            raise ProtocolError("a dict with more or fewer values than the keys it refers to")
+        if keys is None:  # keys that must be made first: from here on a dict like any other
+            row[:] = [Kind.DICT, *first[1 : (len(first) + 1) // 2], *row[2:]]
+            self._kinds[number] = Kind.DICT
+            self._objects[number] = {}
+            self._wait(number)
+        else:
+            self._start_dict(number, keys, row[2:], None)
+
+    def _start_dict(self, number: int, keys: list[Item], values: list[Item], made: dict[Any, Any] | None) -> None:
+        """Make a dict whose keys are plain and have been found good; None stands for values that are not there yet."""
+        if self._plain(values):
+            self._objects[number] = dict(zip(keys, values, strict=True))
+        else:
+            self._objects[number] = dict.fromkeys(keys) if made is None else made
+            self._keys[number] = keys
+            self._wait(number)
+
+    def _open_bytearray(self, number: int, row: Row) -> None:
+        if len(row) != 2 or type(row[1]) is not list or row[1][:1] != [Tag.BYTES]:
+            raise ProtocolError("a bytearray without its bytes")
+        self._objects[number] = bytearray(self._bytes(row[1]))
+        # Bytearrays cannot be shared as bytes are: each counts, or a thousand could be had for the bytes of one.
+        self._read.pop((row[1][1], row[1][2]), None)
+
+    def _open_capability(self, number: int, row: Row) -> None:
+        payload = row[1:]
+        for part in payload:
+            if not PLAIN.issuperset(map(type, part if type(part) is list else (part,))):
+                raise ProtocolError("a capability with more than scalars and lists of scalars")
+        self._objects[number] = self._hooks.capability(payload)
+
+    def _open_mobile(self, number: int, row: Row) -> None:
+        if tuple(map(type, row[1:4])) != (int, str, str) or len(row) != 5:
+            raise ProtocolError("a mobile object without manifest, module, class and state")
+        _, index, module, qualname, _ = row
+        if not 0 <= index < len(self._manifests):
+            raise ProtocolError("a mobile object whose manifest is not there")
+        manifest = self._manifests[index]
+        check_class_name(manifest, module, qualname)
+        self._objects[number] = self._hooks.mobile(manifest, module, qualname)
+        self._shells.append(number)
+        self._state[number] = _WAITING
+
+    def _open_portable(self, number: int, row: Row) -> None:
+        if len(row) < 3 or type(row[2]) is not list:
+            raise ProtocolError("a portable object without class and fields")
+        entry = find_named(row[1])
+        if entry is None or entry.kind is not object:
+            raise ProtocolError(f"no class {row[1]!r} is registered here: both ends need emporion.portable"[:300])
+        names: tuple[Any, ...] = tuple(row[2])
+        if not {str}.issuperset(map(type, names)) or sorted(names) != sorted(entry.fields):
+            raise ProtocolError(f"{entry.name} has other fields here: both ends need the same version of the class")
+        self._layouts[number] = entry, names
+        self._start_portable(number, row, entry, names, row[3:])
+
+    def _open_portable_like(self, number: int, row: Row) -> None:
+        self._earlier(number, row, Kind.PORTABLE)
+        entry, names = self._layouts[row[1]]
+        self._start_portable(number, row, entry, names, row[2:])
+
+    def _start_portable(
+        self, number: int, row: Row, entry: Portable, names: tuple[str, ...], values: list[Item]
+    ) -> None:
+        if len(values) != len(names):
+            raise ProtocolError(f"{entry.name} with {len(values)} values for {len(names)} fields")
+        self._objects[number] = made = object.__new__(entry.cls)
+        if self._plain(values):
+            entry.write(made, names, values)
+        else:
+            self._wait(number)
+
+    def _open_exception(self, number: int, row: Row) -> None:
+        if tuple(map(type, row[1:5])) != (str, str, list, list) or len(row) != 5 + len(row[4]):
+            raise ProtocolError("an exception without type, text, arguments and attributes")
+        if not {str}.issuperset(map(type, row[4])) or len(set(row[4])) != len(row[4]):
+            raise ProtocolError("an exception with wrong attribute names")
+        self._plain(row)
+        self._wait(number)
+
+    def _earlier(self, number: int, row: Row, kind: int) -> Row:
+        """The row before this one that it takes its keys or its class from."""
+        if len(row) < 2 or type(row[1]) is not int or not 0 <= row[1] < number or self._rows[row[1]][0:1] != [kind]:
+            raise ProtocolError("a row that says it is like another, which is not there")
+        if self._kinds[row[1]] != kind:
+            raise ProtocolError("a row that says it is like another, which is of another kind")
+        return self._rows[row[1]]
+
+    # --- second pass: filling and building ---
+    def _finish(self, number: int) -> None:
+        """Fill a mutable object, or build an immutable one."""
+        if self._kinds[number] in EAGER:
+            self._build(number)
+            return
+        self._state[number] = _BUSY
+        row = self._rows[number]
+        kind = self._kinds[number]
+        made = self._objects[number]
+        if kind == Kind.LIST:
+            made += self._values(row[1:])
+        elif kind == Kind.SET:
+            items = self._complete_all(row[1:])
+            made |= self._hash(items, lambda: set(items))
+        elif kind in (Kind.DICT, Kind.DICT_LIKE):
+            self._fill_dict(number, row, made)
+        else:
+            first = number if kind == Kind.PORTABLE else row[1]
+            entry, names = self._layouts[first]
+            entry.write(made, names, self._values(row[3 if kind == Kind.PORTABLE else 2 :]))
+
+    def _fill_dict(self, number: int, row: Row, made: dict[Any, Any]) -> None:
+        keys = self._keys.get(number)
+        if keys is None:
+            half = (len(row) + 1) // 2
+            keys, values = self._complete_all(row[1:half]), self._values(row[half:])
+            made |= self._hash(keys, lambda: dict(zip(keys, values, strict=True)))
+        else:
+            made.update(zip(keys, self._values(row[-len(keys) :]), strict=True))
+
+    def _build(self, number: int) -> Any:
+        """Build a tuple, frozenset or exception. Recursive: `audit`, or their small number, bounds the depth."""
+        if self._state[number] == _BUSY:
+            raise ProtocolError("a tuple, frozenset or exception that contains itself")
+        self._state[number] = _BUSY
+        row = self._rows[number]
+        kind = self._kinds[number]
+        made: object
+        if kind == Kind.TUPLE:
+            made = tuple(self._values(row[1:]))
+        elif kind == Kind.FROZENSET:
+            items = self._complete_all(row[1:])
+            made = self._hash(items, lambda: frozenset(items))
+        else:
+            made = self._exception(row)
+        self._objects[number] = made
+        return made
+
+    def _exception(self, row: Row) -> Exception:
+        args = self._value(row[3])
+        if type(args) is not tuple:
+            raise ProtocolError("an exception whose arguments are no tuple")
+        return rebuild(Raised(row[1], row[2], args, dict(zip(row[4], self._values(row[5:]), strict=True))))
+
+    def _complete_all(self, items: Sequence[Item]) -> list[object]:
+        """Values that are going to be hashed now: complete, as far as their hash can look."""
+        for item in items:
+            if type(item) is list and len(item) == 1:
+                self._complete(item)
+        return self._values(items)
+
+    def _complete(self, item: list[Any]) -> None:
+        """Finish what a key's hash may look into: tuples, fields. `audit` has bounded how deep this goes."""
+        self._value(item)
+        number = item[0]
+        if self._state[number] == _READY or number in self._completed:
+            return
+        self._completed.add(number)
+        kind = self._kinds[number]
+        if kind in (Kind.PORTABLE, Kind.PORTABLE_LIKE):
+            inner = self._rows[number][2:]
+        elif kind == Kind.TUPLE:
+            inner = self._rows[number][1:]
+        elif kind == Kind.MOBILE:
+            self._fill_shell(number)
+            return
+        else:
+            return
+        if self._state[number] == _WAITING:
+            self._finish(number)
+        for part in inner:
+            if type(part) is list and len(part) == 1 and type(part[0]) is int:
+                self._complete(part)
+
+    def _hash(self, keys: list[Any], build: Callable[[], Any]) -> Any:
+        """What `build` makes with `keys`, if they may share a dict or set. Hashes can be foreign code, or missing."""
+        try:
+            why = check_hashes(keys, self._bounds)
+            made = () if why else build()
+        except Exception as error:
+            raise ProtocolError(f"a key that cannot be hashed: {error}"[:300]) from None
+        if why:
+            raise ProtocolError(why)
+        if len(made) != len(keys):
+            raise ProtocolError("a set or dict with equal keys")
+        return made
+
+    # --- mobile objects ---
+    def _fill_shell(self, number: int) -> None:
+        if self._state[number] != _WAITING:
+            return
+        self._state[number] = _BUSY
+        state = self._values([self._rows[number][4]])
+        self._hooks.fill(self._objects[number], state[0])
+
+    def _inner_first(self) -> list[int]:
+        """The mobile rows, those that others contain before these; without recursion, and blind to cycles."""
+        order: list[int] = []
+        seen = bytearray(len(self._rows))
+        stack = [(number, False) for number in reversed(self._shells)]
+        while stack:
+            number, done = stack.pop()
+            if done:
+                if self._kinds[number] == Kind.MOBILE:
+                    order.append(number)
+                continue
+            if seen[number] or self._state[number] == _READY:
+                continue
+            seen[number] = 1
+            stack.append((number, True))
+            for item in self._rows[number]:
+                if type(item) is list and len(item) == 1 and type(item[0]) is int and 0 <= item[0] < len(seen):
+                    stack.append((item[0], False))
+        return order
+
+
+_READ: Final[dict[int, Callable[[list[Any]], object]]] = {**READ, Tag.ENUM: read_enum, Tag.FLAG: read_flag}
+
+_OPEN: Final[dict[int, Callable[[_Decoder, int, Row], None]]] = {
+    Kind.LIST: _Decoder._open_list,
+    Kind.TUPLE: _Decoder._open_tuple,
+    Kind.SET: _Decoder._open_set,
+    Kind.FROZENSET: _Decoder._open_set,
+    Kind.DICT: _Decoder._open_dict,
+    Kind.DICT_LIKE: _Decoder._open_dict_like,
+    Kind.BYTEARRAY: _Decoder._open_bytearray,
+    Kind.CAPABILITY: _Decoder._open_capability,
+    Kind.MOBILE: _Decoder._open_mobile,
+    Kind.PORTABLE: _Decoder._open_portable,
+    Kind.PORTABLE_LIKE: _Decoder._open_portable_like,
+    Kind.EXCEPTION: _Decoder._open_exception,
+}

@@ -1,0 +1,40 @@
+"""What the values' rows leave to the session: capabilities and mobile objects."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+__all__ = ["DecodeHooks", "EncodeHooks", "Mobile"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Mobile:
+    """A mobile object taken apart: its code by manifest and class, and its state, a value of the same message."""
+
+    manifest: Mapping[str, str]  # dotted name: digest (64 hexadecimal digits)
+    module: str
+    qualname: str
+    state: object
+
+
+class EncodeHooks(Protocol):
+    """Asked, in this order, for each object that is neither a value nor registered."""
+
+    def capability(self, obj: object) -> tuple[Any, ...] | None:
+        """The payload that stands for `obj` (scalars but no bytes, and lists of these), or None if nothing is exposed."""
+
+    def mobile(self, obj: object) -> Mobile | None:
+        """`obj` taken apart, or None if its class is not mobile code."""
+
+
+class DecodeHooks(Protocol):
+    """Makes what arrives as no value. What it raises leaves `decode_values` as it is."""
+
+    def capability(self, payload: Sequence[Any]) -> object:
+        """The object or proxy that `payload` (scalars and lists of scalars, as a peer sent them) stands for."""
+
+    def mobile(self, manifest: Mapping[str, str], module: str, qualname: str) -> object:
+        """A shell for a mobile object: new, without state. `module` is in `manifest`; all names are well-formed."""
+
+    def fill(self, shell: object, state: object) -> None:
+        """Give a shell its state, once; shells that it contains were filled before, unless they contain it in turn."""

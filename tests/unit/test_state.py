@@ -1,0 +1,190 @@
+"""State taken out of objects and put into instances that were never begun."""
+
+import enum
+from collections import UserDict
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from emporion.agents.state import capture, name_of, new_shell, restore
+from emporion.errors import ProtocolError
+
+
+class Plain:
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.basket = [1, 2]
+
+    @property
+    def price(self) -> int:
+        return 1
+
+    @price.setter
+    def price(self, value: int) -> None:
+        raise AssertionError("restoring must not run properties")
+
+
+class Slotted:
+    __slots__ = ("__dict__", "__secret", "a")
+
+    def __init__(self) -> None:
+        self.a, self.__secret, self.extra = 1, 2, 3
+
+    def values(self) -> tuple[int, int, int]:
+        return self.a, self.__secret, self.extra
+
+
+@dataclass(frozen=True)
+class Frozen:
+    x: int
+    more: list[int] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class SlottedData:
+    x: int
+
+
+@dataclass(frozen=True, slots=True)
+class FrozenSlotted:
+    x: int
+    y: str
+
+
+class Custom:
+    def __init__(self, log: Any) -> None:
+        self.log = log
+
+    def __getstate__(self) -> str:
+        return f"log {self.log}"
+
+    def __setstate__(self, state: str) -> None:
+        self.log = state.removeprefix("log ")
+
+
+def travelled(obj: object) -> Any:
+    shell = new_shell(type(obj))
+    restore(shell, capture(obj))
+    return shell
+
+
+def test_attributes_survive_without_init() -> None:
+    there = travelled(Plain("Harry"))
+    assert type(there) is Plain
+    assert vars(there) == {"name": "Harry", "basket": [1, 2]}
+
+
+@pytest.mark.parametrize("obj", [Frozen(1, [2]), SlottedData(3), FrozenSlotted(4, "y")])
+def test_dataclasses_survive(obj: object) -> None:
+    assert travelled(obj) == obj
+
+
+def test_slots_and_attributes_survive_together() -> None:
+    assert travelled(Slotted()).values() == (1, 2, 3)
+
+
+def test_a_class_may_say_itself_what_its_state_is() -> None:
+    assert capture(Custom("x")) == "log x"
+    assert travelled(Custom("x")).log == "x"
+
+
+def test_an_object_without_attributes_has_no_state() -> None:
+    class Empty:
+        pass
+
+    assert capture(Empty()) is None
+    assert vars(travelled(Empty())) == {}
+
+
+def test_an_instance_attribute_does_not_stand_in_for_getstate() -> None:
+    obj = Plain("Harry")
+    vars(obj)["__getstate__"] = lambda: "wrong"
+    assert isinstance(capture(obj), dict)
+
+
+class Colour(enum.Enum):
+    RED = 1
+
+
+class Access(enum.Flag):
+    READ = 1
+    WRITE = 2
+
+
+def test_a_member_of_an_enum_travels_by_its_name() -> None:
+    assert name_of(Colour.RED) == "Colour.RED"
+    assert name_of(Plain("x")) == "Plain"
+    assert capture(Colour.RED) is None
+    shell = new_shell(Colour.RED)
+    restore(shell, None)
+    assert shell is Colour.RED
+
+
+def test_a_combination_of_flags_has_no_name_and_says_so() -> None:
+    assert name_of(Access.READ) == "Access.READ"
+    with pytest.raises(TypeError, match="no name of its own"):
+        name_of(Access.READ | Access.WRITE)
+
+
+class Wish(Exception):
+    pass
+
+
+class Shelf(list[int]):
+    pass
+
+
+class Number(int):
+    pass
+
+
+@pytest.mark.parametrize(("obj", "base"), [(Wish("x"), "Exception"), (Shelf([1]), "list"), (Number(3), "int")])
+def test_contents_that_are_no_attributes_are_refused_at_both_ends(obj: object, base: str) -> None:
+    with pytest.raises(TypeError, match=base):
+        capture(obj)
+    with pytest.raises(TypeError, match=base):
+        new_shell(type(obj))
+
+
+def test_a_subclass_of_a_class_written_in_python_travels() -> None:
+    class Settings(UserDict[str, int]):
+        pass
+
+    assert travelled(Settings(a=1)) == {"a": 1}
+
+
+def test_no_enum_is_made_and_nothing_but_classes() -> None:
+    with pytest.raises(TypeError, match="Enum"):
+        new_shell(Colour)
+    with pytest.raises(TypeError, match="not a class"):
+        new_shell("Plain")
+
+
+def test_an_abstract_class_has_no_instances() -> None:
+    import abc
+
+    class Idea(abc.ABC):
+        @abc.abstractmethod
+        def act(self) -> None: ...
+
+    with pytest.raises(TypeError, match="abstract"):
+        new_shell(Idea)
+
+
+@pytest.mark.parametrize("state", [3, "x", [1], (1,), ({}, {}, {}), ({}, 3), {1: 2}, (None, {b"a": 1})])
+def test_a_state_of_another_shape_is_a_protocol_error(state: object) -> None:
+    with pytest.raises(ProtocolError):
+        restore(new_shell(Plain), state)
+
+
+@pytest.mark.parametrize("name", ["y", "__class__", "__doc__", "__slots__"])
+def test_a_class_of_slots_takes_its_slots_only(name: str) -> None:
+    with pytest.raises(ProtocolError, match="no attribute"):
+        restore(new_shell(SlottedData), (None, {name: Plain}))
+
+
+def test_a_hostile_state_reaches_neither_class_nor_properties() -> None:
+    shell: Any = new_shell(Plain)
+    restore(shell, ({"__class__": Custom, "price": 0}, {"__dict__": {}, "name": "Harry"}))
+    assert type(shell) is Plain
+    assert (shell.price, shell.name) == (1, "Harry")
