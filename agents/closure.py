@@ -139,7 +139,9 @@ class Manifests:
 
     def _namespace_sent(self, module: str, digest: str) -> Namespace:
         if module not in sys.modules:
-            for (name, its_digest, _), cls in self._sent.items():
+            with self._lock:
+                sent = list(self._sent.items())
+            for (name, its_digest, _), cls in sent:
                 if (name, its_digest) == (module, digest) and (namespace := _own_globals(cls)):
                     return namespace
             try:

@@ -9,6 +9,7 @@ import re
 import sys
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Final
 
 from ..errors import ProtocolError
@@ -68,6 +69,7 @@ def check_module_name(name: object) -> str:
     return name
 
 
+@lru_cache(maxsize=4_096)  # the same names come with every call
 def _fault(name: str) -> str:
     """What is wrong with a name of permitted length, "" when nothing is."""
     parts = name.split(".")

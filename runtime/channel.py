@@ -48,23 +48,29 @@ class Channel:
         self._meter = meter
         self._trailing = trailing
         self._writing = threading.Lock()
+        self.full: Callable[[], None] = lambda: None
         self._closed = False
         self._bytes_in = 0
         self._bytes_out = 0
 
     def send(self, message: Message, blobs: Sequence[bytes], codec: int = 0) -> None:
-        """Send one message whole.
+        """Send one message whole. `full` of this channel is called before waiting for the peer to take bytes.
 
         Raises:
             ConnectionLost: The peer is gone. After any error nothing more may be sent: half a frame may be out.
         """
         writer = self._codecs[codec or self.default_codec]
         buffers = write_frame(writer.id, writer.encode(message), blobs)
-        with self._writing:
+        try:
+            with self._writing:
+                if self._closed:
+                    raise ConnectionLost("the connection is closed")
+                if self._meter is not None:
+                    self._count(0, sum(map(len, buffers)))
+                self.transport.send(buffers, self.full)
+        finally:
             if self._closed:
-                raise ConnectionLost("the connection is closed")
-            self._count(0, sum(map(len, buffers)))
-            self.transport.send(buffers)
+                self._shut()
 
     def receive(self, timeout_s: float | None) -> list[Arrived] | None:
         """What the next bytes complete, perhaps nothing yet; None when no byte came in time.
@@ -84,7 +90,8 @@ class Channel:
             data = received
         if not data:
             raise ConnectionLost("the other end closed the connection")
-        self._count(len(data), 0)
+        if self._meter is not None:
+            self._count(len(data), 0)
         arrived = []
         for frame in self._frames.feed(data):
             codec = self._codecs.get(frame.codec)
@@ -98,14 +105,20 @@ class Channel:
         return bool(self._trailing) or self.transport.buffered()
 
     def close(self) -> None:
-        """Close the socket, once; nobody may be receiving. Senders are short: `Transport.abort` has woken them."""
-        with self._writing:
-            if not self._closed:
-                self._closed = True
+        """Close the socket, once; nobody may be receiving. A sender that is at it closes it when it is through."""
+        self._closed = True
+        self._shut()
+
+    def _shut(self) -> None:
+        # Never waits: who closes may hold a lock that a sender wants in `full`.
+        if self._writing.acquire(blocking=False):
+            try:
                 self.transport.close()
+            finally:
+                self._writing.release()
 
     def _count(self, received: int, sent: int) -> None:
         self._bytes_in += received
         self._bytes_out += sent
-        if self._meter is not None:
-            self._meter(self._bytes_in, self._bytes_out)
+        assert self._meter is not None
+        self._meter(self._bytes_in, self._bytes_out)

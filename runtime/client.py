@@ -180,9 +180,10 @@ class ClientPeer(Peer):
                 verdict = judge(self._validator, name, {**known, **sources}[digest], self._address)
                 if not verdict:
                     raise CodeDenied(name, "download", verdict.reason)
+        closure = self._modules.add_closure(manifest)
         for name, digest in missing.items():
             self._modules.add_source(name, digest, sources[digest])
-        return self._modules.add_closure(manifest)
+        return closure
 
     def fill(self, shell: object, state: object) -> None:
         restore(shell, state)
@@ -221,7 +222,7 @@ def _credentials(passphrase: str | Callable[[], str] | None, login: str | None, 
     if identity is not None:
         return identity
     if callable(passphrase):
-        passphrase = passphrase()
+        passphrase = passphrase() or ""  # asked for, so not anonymous: the host says no to an empty one
     if passphrase is None and login is None:
         return None
     if not isinstance(passphrase, str | None) or not isinstance(login, str | None):
@@ -238,7 +239,8 @@ def _open(uri: URI, identity: Any, validator: ConnectionValidator | None, verify
         if uri.scheme == TLS_SCHEME:
             sock = client_context(tls).wrap_socket(sock, server_hostname=uri.host)
             der = sock.getpeercert(binary_form=True)
-            check_fingerprint(der, [uri.fingerprint, *(tls.fingerprints if tls is not None else ())])
+            check_fingerprint(der, [uri.fingerprint])
+            check_fingerprint(der, tls.fingerprints if tls is not None else ())
             binding = end_point_binding(der or b"")
         handshake = ClientHandshake(
             validator or ConnectionValidator(), identity=identity, uri=uri, binding=binding, codec=codec,

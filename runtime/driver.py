@@ -100,10 +100,14 @@ class Driver:
         self._local = threading.local()
         self._reader = 0  # the identity of the thread that reads, or 0
         self._watched = False  # the selector watches the socket
+        self._resting = False  # the selector will look whether it should
+        self._turns = 0  # how often reading was taken up
+        self._turns_seen = -1  # at the selector's last look
         self._idle: deque[_Waiter] = deque()
         self._starts: deque[Asked] = deque()
         self._error: EmporionError | None = None
         self._shut = False  # the socket is closed
+        channel.full = self._step_aside
         if parking is not None:
             parking.add(channel.transport.fileno(), self._readable)
 
@@ -141,12 +145,15 @@ class Driver:
             if chain is None:
                 chain = self._session.open_chain()
             pending = self._session.open_call(chain, wants)
+            # Whoever expects an answer reads before it can come, or the selector wakes another thread for it.
+            self._take_reading()
         try:
             message, blobs = make(pending.id, chain.id)
             self._send(message, blobs)
         except BaseException:
             with self._lock:
                 self._session.unsent(pending)
+                self._pass_on()
             raise
         try:
             return self._await(pending, chain, deadline_s)
@@ -311,6 +318,7 @@ class Driver:
         if self._reader or self._error is not None:
             return self._reader == get_ident()
         self._reader = get_ident()
+        self._turns += 1
         if self._watched:
             self._watched = False
             assert self._parking is not None
@@ -335,9 +343,31 @@ class Driver:
             return
         if self._channel.buffered():
             self._workers.submit(self._work)  # bytes on this side of the socket, where the selector sees nothing
-        else:
+        elif not self._resting:
+            # Not watched at once: two system calls for every call would be the price. The next reader mostly comes
+            # within microseconds; the selector looks a moment later, and watches if none did.
+            self._resting = True
+            self._parking.rest(self._settle)
+
+    def _settle(self) -> bool:
+        """On the selector's thread: watch the socket if nobody has read lately. True: look again."""
+        with self._lock:
+            quiet = self._turns == self._turns_seen
+            self._turns_seen = self._turns
+            if not quiet and self._error is None:
+                return True
+            self._resting = False
+            if self._reader or self._watched or self._error is not None:
+                return False
+            assert self._parking is not None
             self._watched = True
             self._parking.watch(self._channel.transport.fileno())
+            return False
+
+    def _step_aside(self) -> None:
+        """A sender has to wait for the peer, which may wait for somebody here to read: it must not be the reader."""
+        with self._lock:
+            self._pass_on()
 
     def _read(self, timeout_s: float | None) -> bool:
         """As the reader, with the lock held: receive once and hand out what came; False when nothing did in time."""

@@ -244,9 +244,10 @@ class Host:
         )
         guest.driver = Driver(channel, guest, initiator=False, parking=self._parking, workers=self._workers)
         with self._lock:
+            full = len(self._guests) >= self.max_connections  # handshakes run side by side: this is the last word
             self._guests[guest] = None
-        if self._closed.is_set():
-            guest.close("the host is closing")
+        if full or self._closed.is_set():
+            guest.close("the host is full" if full else "the host is closing")
         guest.driver.start()
 
     def left(self, guest: GuestPeer, error: EmporionError) -> None:

@@ -10,14 +10,17 @@ import select
 import socket
 import ssl
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
 from ..errors import ConnectionLost
 
 __all__ = ["PlainTransport", "TLSTransport", "Transport"]
 
-READ_BYTES: Final = 256 * 1024  # one receive: a whole frame for nearly every call, several for bulk data
+READ_BYTES: Final = 16 * 1024  # one receive: a whole frame for nearly every call
+# While bulk data comes. Not always: CPython allocates the whole buffer for each receive, and one of this size costs a
+# mapping of fresh memory each time, 20 us; 16 KiB come from the heap.
+BULK_BYTES: Final = 256 * 1024
 SEND_TIMEOUT_S: Final = 30.0  # a peer that takes nothing for this long is gone: its thread here is worth more
 MAX_BUFFERS: Final = 512  # of one sendmsg; IOV_MAX is 1024 on Linux
 TLS_RECORD_BYTES: Final = 16 * 1024  # RFC 8446, section 5.1: the plaintext of one record
@@ -34,8 +37,12 @@ class Transport(Protocol):
         """Wait until `receive` has something to say; False when the time is over."""
         ...
 
-    def send(self, buffers: Sequence[bytes]) -> None:
-        """Send all buffers; `ConnectionLost` where the peer is gone or takes nothing for 30 seconds."""
+    def send(self, buffers: Sequence[bytes], full: Callable[[], None]) -> None:
+        """Send all buffers; `full` is called before waiting for the peer to take some.
+
+        Raises:
+            ConnectionLost: The peer is gone, or takes nothing for 30 seconds.
+        """
         ...
 
     def buffered(self) -> bool:
@@ -60,11 +67,14 @@ class PlainTransport:
         self._readable = select.poll()
         self._readable.register(sock, select.POLLIN)
         self._receive = sock.recv
+        self._size = READ_BYTES
         _without_delay(sock)
 
     def receive(self) -> bytes | None:
         try:
-            return self._receive(READ_BYTES)
+            data = self._receive(self._size)
+            self._size = BULK_BYTES if len(data) == self._size else READ_BYTES
+            return data
         except BlockingIOError:
             return None
         except OSError:
@@ -73,7 +83,7 @@ class PlainTransport:
     def wait_readable(self, timeout_s: float | None) -> bool:
         return bool(self._readable.poll(None if timeout_s is None else timeout_s * 1000))
 
-    def send(self, buffers: Sequence[bytes]) -> None:
+    def send(self, buffers: Sequence[bytes], full: Callable[[], None]) -> None:
         try:
             if len(buffers) == 1:
                 sent = self._sock.send(buffers[0])
@@ -85,6 +95,7 @@ class PlainTransport:
             sent = 0
         except OSError as error:
             raise ConnectionLost(f"the connection broke while sending: {error}") from None
+        full()
         self._send_rest(_skip(buffers, sent))
 
     def _send_rest(self, rest: list[memoryview]) -> None:
@@ -126,9 +137,7 @@ class TLSTransport:
         with self._lock:
             try:
                 data = self._sock.recv(READ_BYTES)
-                if len(data) < TLS_RECORD_BYTES:
-                    return data
-                return self._drain(data)
+                return data if len(data) < TLS_RECORD_BYTES else self._drain(data)
             except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
                 # TLS 1.3 has no renegotiation, and a key update is answered from OpenSSL's own buffer: reading
                 # only ever waits for reading.
@@ -139,9 +148,9 @@ class TLSTransport:
     def _drain(self, first: bytes) -> bytes:
         """More records of a large frame, as far as they are decrypted or at hand: fewer turns for the reader."""
         parts, size = [first], len(first)
-        while size < READ_BYTES:
+        while size < BULK_BYTES:
             try:
-                part = self._sock.recv(READ_BYTES - size)
+                part = self._sock.recv(READ_BYTES)
             except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
                 break
             except OSError:
@@ -157,17 +166,18 @@ class TLSTransport:
             return True
         return bool(self._readable.poll(None if timeout_s is None else timeout_s * 1000))
 
-    def send(self, buffers: Sequence[bytes]) -> None:
+    def send(self, buffers: Sequence[bytes], full: Callable[[], None]) -> None:
         for buffer in buffers:
             view = memoryview(buffer).cast("B")
             while view:
-                view = view[self._send_some(view) :]
+                view = view[self._send_some(view, full) :]
 
-    def _send_some(self, view: memoryview) -> int:
+    def _send_some(self, view: memoryview, full: Callable[[], None]) -> int:
         try:
             with self._lock:
                 return self._sock.send(view)
         except (ssl.SSLWantWriteError, ssl.SSLWantReadError):
+            full()
             _wait_writable(self._sock)
             return 0
         except (OSError, ValueError) as error:

@@ -20,6 +20,7 @@ __all__ = ["Parking", "Workers"]
 log = logging.getLogger("emporion.workers")
 
 DEFAULT_THREADS: Final = 64  # far more than two cores use; hosted methods wait for visits and databases
+MOMENT_S: Final = 0.002  # after which the selector takes up a connection that nobody reads
 IDLE_S: Final = 10.0  # a thread that had nothing to do for this long ends
 
 Job = Callable[[], None]
@@ -116,6 +117,7 @@ class Parking:
         self._readable: dict[int, Job] = {}
         self._alarms: list[tuple[float, int, Job]] = []
         self._alarm_number = 0
+        self._resting: list[Callable[[], bool]] = []
         self._closed = False
         self._bell = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._epoll.register(self._bell, select.EPOLLIN)
@@ -140,6 +142,14 @@ class Parking:
         self._readable.pop(fd, None)
         with contextlib.suppress(OSError, ValueError):
             self._epoll.unregister(fd)
+
+    def rest(self, settle: Callable[[], bool]) -> None:
+        """Run `settle` on the parking thread a moment later, and again as long as it says True; it must not wait."""
+        with self._lock:
+            self._resting.append(settle)
+            first = len(self._resting) == 1
+        if first:
+            self._ring()
 
     def call_at(self, when_s: float, job: Job) -> None:
         """Run `job` on the parking thread at `when_s` of `time.monotonic`; it must not wait."""
@@ -167,9 +177,24 @@ class Parking:
             os.eventfd_write(self._bell, 1)
 
     def _run(self) -> None:
+        next_look_s = 0.0
         while not self._closed:
-            for fd, _ in self._epoll.poll(self._due()):
+            wait_s = self._due()
+            if self._resting:
+                wait_s = MOMENT_S if wait_s < 0 else min(wait_s, MOMENT_S)
+            for fd, _ in self._epoll.poll(wait_s):
                 self._report(fd)
+            now_s = time.monotonic()
+            if self._resting and now_s >= next_look_s:
+                next_look_s = now_s + MOMENT_S
+                self._look()
+
+    def _look(self) -> None:
+        with self._lock:
+            resting, self._resting = self._resting, []
+        again = [settle for settle in resting if settle()]
+        with self._lock:
+            self._resting += again
 
     def _report(self, fd: int) -> None:
         if fd == self._bell:

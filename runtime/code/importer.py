@@ -176,9 +176,9 @@ class MobileModules:
                 kept.clear()
 
     def _source(self, name: str, digest: str) -> str:
-        text = self._store.get(digest) if (name, digest) in self._accepted else None
+        text = self._store.get(digest)  # pinned: it is there, unless the store has lost it
         if text is None:
-            raise ImportError(f"module {name!r} of a downloaded closure has not arrived")
+            raise ImportError(f"the text of downloaded module {name!r} is gone from the code store: connect again")
         return text
 
 

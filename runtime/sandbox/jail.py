@@ -16,11 +16,16 @@ from ..options import Limits
 from .protocol import BEGIN, EXIT_CRASHED, EXIT_MEMORY, READY, READY_MARK, ROLES, Ended
 from .rlimits import kernel_limits, limit
 
-__all__ = ["READY_TIMEOUT_S", "Exit", "Jailed"]
+__all__ = ["READY_TIMEOUT_S", "Exit", "Jailed", "SpareDied"]
 
 READY_TIMEOUT_S: Final = 10.0  # a spare takes milliseconds; this is for a machine on its knees
 _REAP_TIMEOUT_S: Final = 5.0
+_DIED: Final = "the sandbox process died before its visit: try again"
 _MAX_FAILURE_BYTES: Final = 8192
+
+
+class SpareDied(SandboxUnavailable):
+    """A spare, or its zygote, died before the visit began."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +88,8 @@ class Jailed:
         """Wait for the spare, put the visit's limits on it and let it run as `role`.
 
         Raises:
-            SandboxUnavailable: it was not ready in time, or died before.
+            SpareDied: it is dead already; another one may do.
+            SandboxUnavailable: it was not ready in time, or its warm-up failed.
         """
         self._cpu_before_s = self._wait_until_ready()
         cpu_s, size = kernel_limits(
@@ -98,7 +104,7 @@ class Jailed:
             self._began_s = time.monotonic()
             self.socket.send(BEGIN.pack(ROLES[role], cpu_s, size))
         except (ProcessLookupError, BrokenPipeError, ConnectionResetError):
-            raise SandboxUnavailable("the sandbox process died before its visit: try again") from None
+            raise SpareDied(_DIED) from None
 
     def _limit(self, cpu_s: int, size: int, keeper: Prison) -> None:
         """Limit it from outside, where that is allowed. Root in a container is not: it lacks CAP_SYS_RESOURCE.
@@ -113,21 +119,24 @@ class Jailed:
     def _wait_until_ready(self) -> float:
         """The CPU seconds that the spare has used so far."""
         deadline = time.monotonic() + READY_TIMEOUT_S
-        head = b""
-        if self._forked.wait(READY_TIMEOUT_S):
-            try:
-                self.socket.settimeout(max(deadline - time.monotonic(), 0.001))
-                head = self.socket.recv(READY.size, socket.MSG_WAITALL)
-                if len(head) == READY.size:
-                    mark, cpu_s = READY.unpack(head)
-                    if mark == READY_MARK:
-                        self.socket.settimeout(None)
-                        return float(cpu_s)
-                    head = self.socket.recv(_MAX_FAILURE_BYTES, socket.MSG_WAITALL)
-            except OSError as error:
-                head = str(error).encode()
-        why = head.decode(errors="replace").strip() or "it ended early"
-        raise SandboxUnavailable(f"a sandbox process did not get ready within {READY_TIMEOUT_S:g} s: {why}")
+        if not self._forked.wait(READY_TIMEOUT_S):
+            raise SandboxUnavailable(f"the zygote forked no sandbox process within {READY_TIMEOUT_S:g} s")
+        try:
+            self.socket.settimeout(max(deadline - time.monotonic(), 0.001))
+            head = self.socket.recv(READY.size, socket.MSG_WAITALL)
+            if len(head) < READY.size:
+                raise SpareDied(_DIED)
+            mark, cpu_s = READY.unpack(head)
+            if mark == READY_MARK:
+                self.socket.settimeout(None)
+                return float(cpu_s)
+            text = self.socket.recv(_MAX_FAILURE_BYTES, socket.MSG_WAITALL).decode(errors="replace")
+            raise SandboxUnavailable(f"the warm-up of a sandbox process failed: {text}")
+        except TimeoutError:
+            text = f"a sandbox process was not ready within {READY_TIMEOUT_S:g} s: is the machine overloaded?"
+            raise SandboxUnavailable(text) from None
+        except ConnectionResetError:
+            raise SpareDied(_DIED) from None
 
     def finish(self, report: Ended | None) -> None:
         """The process was reaped; None when it went down with its zygote."""
@@ -167,6 +176,11 @@ class Jailed:
             poller = select.poll()
             poller.register(self._pidfd, select.POLLIN)
             return bool(poller.poll(0))
+
+    @property
+    def finished(self) -> bool:
+        """Whether the process has been reaped."""
+        return self._ended.is_set()
 
     def kill(self) -> None:
         """Send SIGKILL, by pidfd: it cannot hit a process that has taken over the number. Idempotent."""

@@ -14,7 +14,7 @@ from contextlib import suppress
 from typing import Final
 
 from ...errors import ProtocolError, SandboxUnavailable
-from .jail import Jailed
+from .jail import Jailed, SpareDied
 from .protocol import (
     MAX_CONTROL_BYTES,
     Ended,
@@ -106,7 +106,7 @@ class Keeper:
         """Ask for one more spare; returns at once, before it exists.
 
         Raises:
-            SandboxUnavailable: the zygote has died.
+            SpareDied: the zygote has died.
         """
         ours, theirs = socket.socketpair()
         with self._lock:
@@ -123,7 +123,7 @@ class Keeper:
                 with self._lock:
                     self._live.pop(jailed.number, None)
                 ours.close()
-                raise SandboxUnavailable("the sandbox's zygote has died: try again, a new one is started") from None
+                raise SpareDied("the sandbox's zygote has died: try again, a new one is started") from None
         return jailed
 
     def watch(self, jailed: Jailed, wall_s: float) -> None:
@@ -244,6 +244,7 @@ class Keeper:
         with self._lock:
             os.close(self._wake)
         for jailed in lost.values():
+            jailed.kill()  # dead with the zygote already, where there is a pid namespace
             jailed.finish(None)
         if self._zygote_pidfd >= 0:
             os.close(self._zygote_pidfd)

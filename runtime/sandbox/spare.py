@@ -1,6 +1,7 @@
 """The life of one spare: forked ahead of time, walled in, warm; then one visit, then the end.
 
-Source: docs/threats.md, "The operating-system wall"; the order of the steps matters.
+The order of the steps matters: descriptors and limits first, then the warm-up, which may still make any system call,
+then the allow-list, and only then a word to the host.
 """
 
 import gc
@@ -38,6 +39,8 @@ class Entry:
         """Import ``"package.module:function"``; the module may define ``warm_up()``."""
         module_name, _, function = path.partition(":")
         module = importlib.import_module(module_name)
+        if hasattr(module, "warm_up"):
+            module.warm_up()  # in the zygote too: what it imports on first use must be there before the files are gone
         return cls(getattr(module, function), getattr(module, "warm_up", None))
 
 

@@ -3,11 +3,12 @@
 import sys
 import threading
 from collections import deque
+from contextlib import suppress
 from typing import Final
 
 from ...errors import ConfigurationError, SandboxUnavailable
 from ..options import Limits
-from .jail import Exit, Jailed
+from .jail import Exit, Jailed, SpareDied
 from .keeper import Keeper
 from .protocol import EXIT_CRASHED, EXIT_MEMORY, ROLES, WallReport
 
@@ -60,6 +61,12 @@ class Jailer:
         """
         if role not in ROLES:
             raise ConfigurationError(f"role {role!r}: one of {', '.join(ROLES)} is needed")
+        try:
+            return self._open(limits, role)
+        except SpareDied:  # while it waited, alone or with its zygote: once more
+            return self._open(limits, role)
+
+    def _open(self, limits: Limits, role: str) -> Jailed:
         keeper = self._living()
         jailed = self._take(keeper)
         try:
@@ -115,14 +122,18 @@ class Jailer:
     def _take(self, keeper: Keeper) -> Jailed:
         """The spare that has waited longest; a new one where none waits."""
         with self._lock:
-            if self._pool:
-                return self._pool.popleft()
+            while self._pool:
+                jailed = self._pool.popleft()
+                if not jailed.finished:
+                    return jailed
+                jailed.discard()
         return keeper.spawn()
 
     def _refill(self, keeper: Keeper) -> None:
         with self._lock:
             if keeper is self._keeper and keeper.alive:
-                self._fill(keeper)
+                with suppress(SpareDied):  # the zygote died this moment: the next visit starts a new one
+                    self._fill(keeper)
 
     def _fill(self, keeper: Keeper) -> None:
         while len(self._pool) < self._spares:

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from ...agents.manifest import closure_id
 from ...agents.state import capture, name_of, new_shell, restore
-from ...errors import CodeDenied, ConnectionLost, EmporionError, NotExposed, ProtocolError
+from ...errors import CodeDenied, ConnectionLost, NotExposed, ProtocolError
 from ..channel import Channel
 from ..driver import Driver
 from ..exports import Export
@@ -23,7 +23,8 @@ from ..proxy import Proxy, peer_and_number
 from ..session import Asked
 from ..transport import PlainTransport
 from ..wire.codecs import CODECS
-from ..wire.messages import Body, Call, Message, Output, Provide
+from ..wire.frames import FrameReader, write_frame
+from ..wire.messages import Body, Call, Message, Output, Provide, Result
 from ..wire.values import Mobile
 from .language.policy import PolicyRefused, compile_module
 from .language.world import World
@@ -65,6 +66,7 @@ class AgentsPeer(_JailPeer):
         super().__init__(sock)
         self.world = World(write=self.write)
         self._departing = False
+        self._manifests: dict[str, Mapping[str, str]] = {}  # by closure
         self._printed: list[str] = []
         self._printed_size = 0
 
@@ -119,10 +121,11 @@ class AgentsPeer(_JailPeer):
         if origin is None:
             return None
         closure, module, _ = origin
-        return Mobile(self.world.manifest(closure), module, name_of(obj), capture(obj))
+        return Mobile(self._manifests[closure], module, name_of(obj), capture(obj))
 
     def mobile_in(self, manifest: Mapping[str, str], module: str, qualname: str) -> object:
         closure = self.world.add_closure(manifest)
+        self._manifests[closure] = manifest
         return new_shell(self.world.load_class(closure, module, qualname))
 
     def fill(self, shell: object, state: object) -> None:
@@ -181,14 +184,14 @@ def warm_up() -> None:
     """Exercise what is initialised on first use, while there still is a file system."""
     warm_up_world()
     marshal.loads(marshal.dumps(compile_module("x = 1", name="warm", digest="0" * 64)))
-    ours, theirs = socket.socketpair()
-    with ours, theirs:
-        host = _JailPeer(ours)
-        visit = AgentsPeer(theirs)
-        host.driver.post(Output("", "x"))
-        with contextlib.suppress(EmporionError):
-            visit.decode(host.encode(([1, (2.5, "three")], {"four": {5}}), str)[0], b"")
-    closure_id({})
+    nobody = Peer("nobody")
+    body, blobs = nobody.encode(([1, (2.5, "three")], {"four": {5}, "six": b"7"}), str)
+    codec = next(iter(CODECS.values()))
+    (frame,) = FrameReader(4096).feed(b"".join(write_frame(codec.id, codec.encode(Result(1, body)), blobs)))
+    message = codec.decode(frame.body)
+    assert isinstance(message, Result)
+    nobody.decode(message.body, frame.blobs)
+    closure_id({"warm": "0" * 64})
 
 
 _ROLES: Final[dict[str, Callable[[socket.socket], _JailPeer]]] = {"visit": AgentsPeer, "compile": CompilerPeer}

@@ -53,12 +53,14 @@ def keys_of(row: Row) -> Sequence[Item]:
     return row[1:] if row[0] in _HASHED else ()
 
 
-def audit(rows: Sequence[Row], kinds: Sequence[int], bounds: Bounds) -> None:
+def audit(rows: Sequence[Row], kinds: Sequence[int], referring: Sequence[int], bounds: Bounds) -> None:
     """Refuse rows whose building or hashing would go too deep or take too long. Iterative: it cannot fail itself.
 
     Args:
         rows: The rows as they are on the wire; those of lists are not looked into.
         kinds: Their first elements.
+        referring: The rows that refer to others, in rising order; at least those that are hashed or eager.
+        bounds: What is too deep or too long.
 
     Raises:
         TooMuch: A cycle through tuples only, too deep a nest, or too much hashing.
@@ -66,14 +68,15 @@ def audit(rows: Sequence[Row], kinds: Sequence[int], bounds: Bounds) -> None:
     built = _Walk(rows, kinds, EAGER, bounds)
     hashed = _Walk(rows, kinds, _FOLLOWED, bounds)
     work = 0
-    for number, kind in enumerate(kinds):
+    # Backwards: what a row refers to mostly stands behind it, so that each walk finds its children measured.
+    for number in reversed(referring):
+        kind = kinds[number]
         if kind in EAGER:
             built.measure(number)
-        if kind not in _HASHED:
-            continue
-        work += sum(hashed.weigh(item) for item in keys_of(rows[number]) if type(item) is list)
-        if work > bounds.max_hash_work:
-            raise TooMuch(number, f"hashing its keys takes more than {bounds.max_hash_work:,} steps")
+        if kind in _HASHED:
+            work += hashed.weigh_keys(number)
+            if work > bounds.max_hash_work:
+                raise TooMuch(number, f"hashing its keys takes more than {bounds.max_hash_work:,} steps")
 
 
 class _Walk:
@@ -87,59 +90,73 @@ class _Walk:
         self._depth: dict[int, int] = {}  # 0 while a row is being measured
         self._weight: dict[int, int] = {}
 
-    def weigh(self, item: list[Any]) -> int:
-        """How many scalars hash() visits in this key, itself included."""
-        if len(item) != 1:
-            return _inline_weight(item)
-        number = item[0]
-        if not self._follows(number):
-            return 1
-        self.measure(number)
-        return self._weight[number]
+    def weigh_keys(self, number: int) -> int:
+        """How many scalars hash() visits in the keys of this set or dict."""
+        work = 0
+        for item in keys_of(self._rows[number]):
+            if type(item) is not list:
+                work += 1
+            elif len(item) != 1:
+                work += _inline_weight(item)
+            elif self._follows(item[0]):
+                self.measure(item[0])
+                work += self._weight[item[0]]
+        return work
 
     def measure(self, start: int) -> None:
         """Fill in depth and weight of `start` and all that is followed from it, children first."""
         if start in self._depth:
             return
+        if self._settle(start):
+            return
         self._depth[start] = 0
-        stack: list[tuple[int, Iterator[int]]] = [(start, self._children(start))]
+        stack: list[tuple[int, Iterator[int]]] = [(start, iter(self._children(start)))]
         while stack:
             number, children = stack[-1]
             child = next(children, None)
             if child is None:
                 stack.pop()
-                self._settle(number)
+                self._settle(number, final=True)
             elif child not in self._depth:
                 self._depth[child] = 0
-                stack.append((child, self._children(child)))
+                stack.append((child, iter(self._children(child))))
             elif self._depth[child] == 0 and self._closes_a_cycle(child, stack):
                 raise TooMuch(child, "is part of a tuple, frozenset or exception that contains itself")
 
     def _follows(self, number: object) -> bool:
         return type(number) is int and 0 <= number < len(self._rows) and self._kinds[number] in self._followed
 
-    def _children(self, number: int) -> Iterator[int]:
-        for item in self._rows[number]:
-            if type(item) is list and len(item) == 1 and self._follows(item[0]):
-                yield item[0]
+    def _children(self, number: int) -> list[int]:
+        references = (item[0] for item in self._rows[number] if type(item) is list and len(item) == 1)
+        return [child for child in references if self._follows(child)]
 
     def _closes_a_cycle(self, child: int, stack: Sequence[tuple[int, object]]) -> bool:
         """Whether all from `child` to the top of the stack is eager: an object in between breaks the cycle."""
         path = [number for number, _ in stack]
         return all(self._kinds[number] in EAGER for number in path[path.index(child) :])
 
-    def _settle(self, number: int) -> None:
-        """All children of `number` are measured: now itself."""
-        row = self._rows[number]
+    def _settle(self, number: int, *, final: bool = False) -> bool:
+        """Measure `number` from its children; false if one of these is not measured yet and must be first."""
+        row, kinds, depths, followed = self._rows[number], self._kinds, self._depth, self._followed
         deepest, total = 0, len(row)
-        for child in self._children(number):
-            deepest = max(deepest, self._depth[child])
-            total += self._weight.get(child, 1)
-        total += sum(_inline_weight(item) for item in row if type(item) is list and len(item) > 1)
+        for item in row:
+            if type(item) is not list:
+                continue
+            child = item[0] if len(item) == 1 else None
+            if child is None:
+                total += _inline_weight(item)
+            elif type(child) is int and 0 <= child < len(kinds) and kinds[child] in followed:
+                depth = depths.get(child, 0)
+                if not depth and not final:
+                    return False
+                if depth > deepest:
+                    deepest = depth
+                total += self._weight.get(child, 1)
         self._depth[number] = deepest + 1
         self._weight[number] = total
         if deepest >= self._max_depth:
             raise TooMuch(number, f"is nested more than {self._max_depth} deep in tuples or in a key")
+        return True
 
 
 def _inline_weight(item: list[Any]) -> int:

@@ -22,6 +22,7 @@ from .scalars import READ
 __all__ = ["DecodeHooks", "decode_values"]
 
 
+_INT: Final = frozenset({int})
 _ITEMS: Final = PLAIN | {list}
 _MISSING: Final = object()
 _READY, _WAITING, _BUSY = 0, 1, 2  # a row: complete; to be filled or built; being built, or filled
@@ -73,7 +74,7 @@ class _Decoder:
             self._kinds: list[int] = [row[0] for row in rows]
         except IndexError:
             raise ProtocolError("an empty row") from None
-        if not {int}.issuperset(map(type, self._kinds)):
+        if not _INT.issuperset(map(type, self._kinds)):
             raise ProtocolError("a row whose kind is no number")
         self._objects: list[Any] = [_MISSING] * len(rows)
         self._state = bytearray(len(rows))
@@ -108,7 +109,7 @@ class _Decoder:
             if sum(self._kinds[number] in EAGER for number in self._waiting) < self._bounds.max_depth:
                 return
         try:
-            audit(self._rows, self._kinds, self._bounds)
+            audit(self._rows, self._kinds, self._waiting, self._bounds)
         except TooMuch as found:
             raise ProtocolError(f"a value that {found.why}") from None
 
@@ -122,8 +123,15 @@ class _Decoder:
         raise ProtocolError("something that is neither a scalar nor an array where a value should be")
 
     def _values(self, items: Sequence[Item]) -> list[object]:
-        value = self._value
-        return [value(item) if type(item) is list else item for item in items]
+        value, objects, last = self._value, self._objects, len(self._objects) - 1
+        return [
+            item
+            if type(item) is not list
+            else objects[item[0]]  # the common case without a call: a reference to what is there already
+            if len(item) == 1 and type(item[0]) is int and 0 <= item[0] <= last and objects[item[0]] is not _MISSING
+            else value(item)
+            for item in items
+        ]
 
     def _value(self, item: list[Any]) -> object:
         """What a reference or an inline value means."""
@@ -197,9 +205,8 @@ class _Decoder:
         half = (len(row) + 1) // 2
         keys = row[1:half]
         if self._plain(keys):
-            made = self._hash(keys, lambda: dict.fromkeys(keys))
             self._keys[number] = keys
-            self._start_dict(number, keys, row[half:], made)
+            self._start_dict(number, keys, row[half:])
         else:
             self._suspect = True
             self._objects[number] = {}
@@ -207,24 +214,30 @@ class _Decoder:
 
     def _open_dict_like(self, number: int, row: Row) -> None:
         first = self._earlier(number, row, Kind.DICT)
-        keys = self._keys.get(row[1])
-        if len(row) - 2 != (len(first) - 1) // 2:
+        keys = self._keys.get(first)
+        if keys is not None and len(row) == len(keys) + 2 and PLAIN.issuperset(map(type, row)):
+            self._objects[number] = dict(zip(keys, row[2:], strict=True))  # the first dict has proved these keys
+            return
+        size = (len(self._rows[first]) - 1) // 2
+        if len(row) - 2 != size:
             raise ProtocolError("a dict with more or fewer values than the keys it refers to")
-        if keys is None:  # keys that must be made first: from here on a dict like any other
-            row[:] = [Kind.DICT, *first[1 : (len(first) + 1) // 2], *row[2:]]
+        if keys is not None:
+            self._start_dict(number, keys, row[2:])
+        else:  # keys that must be made first: from here on a dict like any other
+            row[:] = [Kind.DICT, *self._rows[first][1 : size + 1], *row[2:]]
             self._kinds[number] = Kind.DICT
             self._objects[number] = {}
             self._wait(number)
-        else:
-            self._start_dict(number, keys, row[2:], None)
 
-    def _start_dict(self, number: int, keys: list[Item], values: list[Item], made: dict[Any, Any] | None) -> None:
-        """Make a dict whose keys are plain and have been found good; None stands for values that are not there yet."""
-        if self._plain(values):
-            self._objects[number] = dict(zip(keys, values, strict=True))
-        else:
-            self._objects[number] = dict.fromkeys(keys) if made is None else made
-            self._keys[number] = keys
+    def _start_dict(self, number: int, keys: list[Item], values: list[Item]) -> None:
+        """Make a dict whose keys are plain; None stands for values that are not there yet."""
+        plain = self._plain(values)
+        if len(keys) > self._bounds.max_equal_hashes and (why := check_hashes(keys, self._bounds)):
+            raise ProtocolError(why)
+        self._objects[number] = made = dict(zip(keys, values, strict=True)) if plain else dict.fromkeys(keys)
+        if len(made) != len(keys):
+            raise ProtocolError("a dict with equal keys")
+        if not plain:
             self._wait(number)
 
     def _open_bytearray(self, number: int, row: Row) -> None:
@@ -266,8 +279,7 @@ class _Decoder:
         self._start_portable(number, row, entry, names, row[3:])
 
     def _open_portable_like(self, number: int, row: Row) -> None:
-        self._earlier(number, row, Kind.PORTABLE)
-        entry, names = self._layouts[row[1]]
+        entry, names = self._layouts[self._earlier(number, row, Kind.PORTABLE)]
         self._start_portable(number, row, entry, names, row[2:])
 
     def _start_portable(
@@ -289,13 +301,12 @@ class _Decoder:
         self._plain(row)
         self._wait(number)
 
-    def _earlier(self, number: int, row: Row, kind: int) -> Row:
-        """The row before this one that it takes its keys or its class from."""
-        if len(row) < 2 or type(row[1]) is not int or not 0 <= row[1] < number or self._rows[row[1]][0:1] != [kind]:
-            raise ProtocolError("a row that says it is like another, which is not there")
-        if self._kinds[row[1]] != kind:
-            raise ProtocolError("a row that says it is like another, which is of another kind")
-        return self._rows[row[1]]
+    def _earlier(self, number: int, row: Row, kind: int) -> int:
+        """The number of the row before this one that it takes its keys or its class from."""
+        first = row[1] if len(row) > 1 else None
+        if type(first) is not int or not 0 <= first < number or self._kinds[first] != kind:
+            raise ProtocolError("a row that says it is like another, which is not there or of another kind")
+        return first
 
     # --- second pass: filling and building ---
     def _finish(self, number: int) -> None:
@@ -320,13 +331,14 @@ class _Decoder:
             entry.write(made, names, self._values(row[3 if kind == Kind.PORTABLE else 2 :]))
 
     def _fill_dict(self, number: int, row: Row, made: dict[Any, Any]) -> None:
-        keys = self._keys.get(number)
-        if keys is None:
-            half = (len(row) + 1) // 2
-            keys, values = self._complete_all(row[1:half]), self._values(row[half:])
-            made |= self._hash(keys, lambda: dict(zip(keys, values, strict=True)))
-        else:
-            made.update(zip(keys, self._values(row[-len(keys) :]), strict=True))
+        like = self._kinds[number] == Kind.DICT_LIKE
+        known = self._keys.get(row[1] if like else number)
+        half = 2 if like else (len(row) + 1) // 2
+        if known is not None:
+            made.update(zip(known, self._values(row[half:]), strict=True))
+            return
+        keys, values = self._complete_all(row[1:half]), self._values(row[half:])
+        made |= self._hash(keys, lambda: dict(zip(keys, values, strict=True)))
 
     def _build(self, number: int) -> Any:
         """Build a tuple, frozenset or exception. Recursive: `audit`, or their small number, bounds the depth."""
@@ -354,33 +366,27 @@ class _Decoder:
 
     def _complete_all(self, items: Sequence[Item]) -> list[object]:
         """Values that are going to be hashed now: complete, as far as their hash can look."""
+        values = self._values(items)  # which also finds wrong references
         for item in items:
             if type(item) is list and len(item) == 1:
-                self._complete(item)
-        return self._values(items)
+                self._complete(item[0])
+        return values
 
-    def _complete(self, item: list[Any]) -> None:
+    def _complete(self, number: int) -> None:
         """Finish what a key's hash may look into: tuples, fields. `audit` has bounded how deep this goes."""
-        self._value(item)
-        number = item[0]
         if self._state[number] == _READY or number in self._completed:
             return
         self._completed.add(number)
         kind = self._kinds[number]
-        if kind in (Kind.PORTABLE, Kind.PORTABLE_LIKE):
-            inner = self._rows[number][2:]
-        elif kind == Kind.TUPLE:
-            inner = self._rows[number][1:]
-        elif kind == Kind.MOBILE:
+        if kind == Kind.MOBILE:
             self._fill_shell(number)
-            return
-        else:
+        if kind not in (Kind.TUPLE, Kind.PORTABLE, Kind.PORTABLE_LIKE):
             return
         if self._state[number] == _WAITING:
             self._finish(number)
-        for part in inner:
+        for part in self._rows[number][1 if kind == Kind.TUPLE else 2 :]:
             if type(part) is list and len(part) == 1 and type(part[0]) is int:
-                self._complete(part)
+                self._complete(part[0])
 
     def _hash(self, keys: list[Any], build: Callable[[], Any]) -> Any:
         """What `build` makes with `keys`, if they may share a dict or set. Hashes can be foreign code, or missing."""

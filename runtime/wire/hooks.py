@@ -21,7 +21,7 @@ class EncodeHooks(Protocol):
     """Asked, in this order, for each object that is neither a value nor registered."""
 
     def capability(self, obj: object) -> tuple[Any, ...] | None:
-        """The payload that stands for `obj` (scalars but no bytes, and lists of these), or None if nothing is exposed."""
+        """The payload that stands for `obj` (scalars but no bytes, and lists of these); None if nothing is exposed."""
 
     def mobile(self, obj: object) -> Mobile | None:
         """`obj` taken apart, or None if its class is not mobile code."""

@@ -63,7 +63,7 @@ def _zone(zone: tzinfo | None) -> Item:
 
 def _writable(text: str) -> str:
     """`text` if every codec can write it; a zone's name with lone surrogates is nobody's need."""
-    if mend(text) is not text:
+    if type(mend(text)) is not str:
         raise ValueError("a time zone whose name is not valid Unicode")
     return text
 

@@ -60,7 +60,7 @@ class _Encoder:
 
     __slots__ = (
         *("_bounds", "_dicts", "_found", "_hooks", "_label", "_layouts", "_manifests", "_memo", "_nodes"),
-        *("_nested", "_offset", "_refusals", "_roots", "_rows", "_suspect", "blobs", "manifests"),
+        *("_nested", "_offset", "_referring", "_refusals", "_roots", "_rows", "_suspect", "blobs", "manifests"),
     )
 
     def __init__(self, hooks: EncodeHooks, label: Callable[[int], str], bounds: Bounds) -> None:
@@ -76,6 +76,7 @@ class _Encoder:
         self._layouts: dict[type, int] = {}  # portable class: its first row
         self._manifests: dict[tuple[tuple[str, str], ...], int] = {}
         self._nested = 0  # tuples, frozensets and exceptions that refer to other rows
+        self._referring: list[int] = []  # rows whose depth or hashing may matter
         self._nodes = 0
         self._offset = 0
         self._suspect = False  # whether keys refer to other rows
@@ -101,7 +102,7 @@ class _Encoder:
         if not self._suspect and self._nested < self._bounds.max_depth:
             return
         try:
-            audit(self._rows, [row[0] for row in self._rows], self._bounds)
+            audit(self._rows, [row[0] for row in self._rows], self._referring, self._bounds)
         except TooMuch as found:
             raise self._refusal(found.row, found.why) from None
 
@@ -109,28 +110,36 @@ class _Encoder:
         return ValueNotPortable(path_of(row, self._roots, self._rows, self._label), why)
 
     def _items(self, values: Sequence[object]) -> list[Item]:
-        plain, item = PLAIN, self._item
-        return [value if type(value) in plain else item(value) for value in values]
+        """The items for `values`: scalars as they are, containers as references, the rest one by one."""
+        plain, rows, memo, found, number = PLAIN, _WRITE_ROW, self._memo, self._found, len(self._found)
+        items: list[Item] = []
+        for value in values:
+            kind = type(value)
+            if kind in plain:
+                items.append(value)
+                continue
+            item = memo.get(id(value))
+            if item is None:
+                if kind in rows:
+                    memo[id(value)] = item = [number]
+                    found.append(value)
+                else:
+                    item = self._other_item(kind, value)
+                number = len(found)
+            self._nodes += 1
+            items.append(item)
+        return items
 
-    def _item(self, obj: object) -> Item:
-        """The item for what is no plain scalar: inline, or a reference to the row it has or will have."""
-        self._nodes += 1
-        known = self._memo.get(id(obj))
-        if known is not None:
-            return known
-        kind = type(obj)
-        if kind in _WRITE_ROW:
-            return self._number(obj)
+    def _other_item(self, kind: type, obj: Any) -> Item:
+        """The item for what is neither plain nor a container: inline, or a reference to the row it will have."""
         if kind is bytes:
-            return self._bytes(obj)  # type: ignore[arg-type]
+            return self._bytes(obj)
         writer = WRITE.get(kind)
         try:
-            if writer is not None:
-                return writer(obj)
-            item = enum_item(obj)
+            item = writer(obj) if writer is not None else enum_item(obj)
         except Exception as error:
             self._refusals[len(self._found)] = str(error)
-            return self._number(obj)
+            item = None
         return self._number(obj) if item is None else item
 
     def _number(self, obj: object) -> list[Any]:
@@ -156,8 +165,12 @@ class _Encoder:
     def _tuple(self, obj: Any) -> Row:
         row = self._sequence(Kind.TUPLE, obj)
         if list in map(type, row):
-            self._nested += 1
+            self._eager()
         return row
+
+    def _eager(self) -> None:
+        self._nested += 1
+        self._referring.append(len(self._rows))
 
     def _set(self, obj: Any) -> Row:
         items = [*obj]
@@ -166,20 +179,20 @@ class _Encoder:
         return row
 
     def _dict(self, obj: Any) -> Row:
-        keys, values = [*obj], [*obj.values()]
+        keys = tuple(obj)
+        row: Row
+        if _STR.issuperset(map(type, keys)):
+            number = len(self._rows)
+            first = self._dicts.setdefault(keys, number) if len(keys) <= _SHARED_KEYS else number
+            row = [Kind.DICT, *keys] if first == number else [Kind.DICT_LIKE, first]
+        else:
+            row = self._items((Kind.DICT, *keys))
+            self._check_keys(keys, row)
+        values = [*obj.values()]
         if len(keys) != len(values):
             raise self._refusal(len(self._rows), "is being changed by another thread")
-        start = [Kind.DICT, *keys]
-        if _STR.issuperset(map(type, keys)):
-            if len(keys) <= _SHARED_KEYS:
-                first = self._dicts.setdefault(tuple(keys), len(self._rows))
-                if first != len(self._rows):
-                    start = [Kind.DICT_LIKE, first]
-        else:
-            start = self._items(start)
-            self._check_keys(keys, start)
-        start += values if PLAIN.issuperset(map(type, values)) else self._items(values)
-        return start
+        row += values if PLAIN.issuperset(map(type, values)) else self._items(values)
+        return row
 
     def _check_keys(self, keys: Sequence[object], row: Row) -> None:
         try:
@@ -190,9 +203,10 @@ class _Encoder:
             raise self._refusal(len(self._rows), why)
         if list in map(type, row):
             self._suspect = True
+            self._referring.append(len(self._rows))
 
     def _bytearray(self, obj: Any) -> Row:
-        return [Kind.BYTEARRAY, self._item(bytes(obj))]
+        return [Kind.BYTEARRAY, self._bytes(bytes(obj))]
 
     def _other(self, obj: object) -> Row:
         """An object that is no builtin value: registered, exposed, mobile, or an exception; else it stays here."""
@@ -229,7 +243,7 @@ class _Encoder:
         return [Kind.PORTABLE, entry.name, list(entry.fields), *items]
 
     def _exception(self, told: Raised) -> Row:
-        self._nested += 1
+        self._eager()
         args = self._items([told.args])
         names = list(told.attributes)
         self._nodes += 1

@@ -102,13 +102,19 @@ def test_without_the_wall_the_same_attempt_succeeds(open_jailer: Jailer, what: s
     assert not outcome.refused, outcome
 
 
-def test_the_file_system_holds_nothing_even_before_seccomp(jailer: Jailer) -> None:
-    """Landlock and the empty root, seen from the zygote's own report: the wall under the wall."""
-    walls = jailer.report()
-    if "mount" not in walls.namespaces:
-        pytest.skip(f"no mount namespace here: {walls.notes}")
-
-    assert walls.empty_root
+@pytest.mark.parametrize(
+    ("source", "error"),
+    [
+        ("os.fork()", "BlockingIOError"),
+        ("threading.Thread(target=print).start()", "RuntimeError"),
+        ("os.dup(3)", "OSError: [Errno 24]"),
+        ("os.closerange(0, 3); os.write(os.memfd_create('x'), b'x')", "OSError: [Errno 27]"),
+        ("resource.setrlimit(resource.RLIMIT_NPROC, (9, 9))", "ValueError"),
+        ("os.setuid(0)", "PermissionError"),
+    ],
+)
+def test_without_the_wall_the_limits_and_the_user_still_bind(open_jailer: Jailer, source: str, error: str) -> None:
+    assert attempt(open_jailer, source + "\nsaid = 1").error.startswith(error)
 
 
 def test_the_environment_tells_nothing(jailer: Jailer) -> None:

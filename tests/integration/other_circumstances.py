@@ -1,4 +1,4 @@
-"""Runs a Python file as another kind of host would: `other_circumstances.py KIND FILE`, started by test_zygote.py.
+"""Runs Python text as another kind of host would: `other_circumstances.py KIND TEXT`, started by test_zygote.py.
 
 The interpreter and the checkout may lie where only root can look. So this process takes a mount namespace of its own
 and shows them under the same paths there; nothing outside it changes.
@@ -20,12 +20,12 @@ from emporion.runtime.sandbox.libc import call, set_dumpable
 NOBODY = 65534
 NEW_MOUNTS, NEW_USER = 0x20000, 0x10000000
 BIND, RECURSIVE, PRIVATE = 4096, 0x4000, 1 << 18
-NEEDED = [Path(p) for p in (sys.base_prefix, sys.prefix, emporion.__path__[0], sys.argv[2])]
+NEEDED = [Path(p) for p in (sys.base_prefix, sys.prefix, emporion.__path__[0])]
 
 
 def shadow(directory: Path, mode: str, keep: Iterable[Path]) -> None:
     """Put an empty directory with `mode` in the place of `directory`, and show in it only the paths to keep."""
-    staged = {path: tempfile.mkdtemp(dir="/dev/shm") for path in keep if path.is_dir()}
+    staged = {path: tempfile.mkdtemp(dir="/dev/shm") for path in keep}
     for path, stage in staged.items():
         call("mount", bytes(path), stage.encode(), None, BIND | RECURSIVE, None)
     call("mount", b"none", bytes(directory), b"tmpfs", 0, f"mode={mode}".encode())
@@ -54,7 +54,7 @@ def refuse_namespaces() -> None:
         Path(f"/proc/sys/user/max_{kind}_namespaces").write_text("0")
 
 
-def main(kind: str, file: str) -> None:
+def main(kind: str, text: str) -> None:
     os.umask(0o022)
     call("unshare", NEW_MOUNTS)
     call("mount", None, b"/", None, RECURSIVE | PRIVATE, None)
@@ -68,7 +68,7 @@ def main(kind: str, file: str) -> None:
         os.setresuid(NOBODY, NOBODY, NOBODY)
         if kind == "fewer":
             refuse_namespaces()
-    os.execv(sys.executable, [sys.executable, "-W", "error", file])
+    os.execv(sys.executable, [sys.executable, "-W", "error", "-c", text])
 
 
 if __name__ == "__main__":

@@ -14,20 +14,23 @@ from pathlib import Path
 import pytest
 from emporion.errors import ConfigurationError, SandboxUnavailable
 from emporion.runtime.options import Limits
+from emporion.runtime.sandbox.libc import syscall
 from emporion.runtime.sandbox.probe import ENTRY, attempt, run_in
 from emporion.runtime.sandbox.supervisor import Jailer
+from emporion.runtime.sandbox.syscalls import number_of
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the sandbox needs Linux")
 
 LIMITS = Limits(cpu_s=2, wall_s=20, memory_mib=64)
 CIRCUMSTANCES = Path(__file__).with_name("other_circumstances.py")
 
-# A whole host in one file, for processes that are killed or run as somebody else.
+# A whole host, for processes that are killed or run as somebody else.
 HOST = """
 import sys
 from emporion.runtime.options import Limits
 from emporion.runtime.sandbox import probe
 from emporion.runtime.sandbox.supervisor import Jailer
+from emporion.runtime.sandbox.syscalls import number_of
 
 if __name__ == "__main__":
     jailer = Jailer(entry=probe.ENTRY)
@@ -39,9 +42,21 @@ if __name__ == "__main__":
     ]
     print(sorted(held) == sorted(probe.ATTEMPTS), *ends, walls.uid, "+".join(walls.namespaces) or "none",
           walls.empty_root, len(walls.notes), flush=True)
-    if "stay" in sys.argv:
-        sys.stdin.read()
     jailer.close()
+"""
+
+# A host whose visit listens to nobody.
+BUSY_HOST = """
+import sys
+from emporion.runtime.options import Limits
+from emporion.runtime.sandbox import probe
+from emporion.runtime.sandbox.supervisor import Jailer
+
+jailer = Jailer(entry=probe.ENTRY, os_wall=sys.argv[1] == "True")
+jailed = jailer.open(Limits(cpu_s=60, wall_s=60))
+jailed.socket.sendall((16).to_bytes(4, "little") + b"while True: pass")
+print("busy", flush=True)
+sys.stdin.read()
 """
 
 
@@ -105,14 +120,35 @@ def test_the_report_is_what_the_kernel_says(jailer: Jailer) -> None:
     with jailer.open(LIMITS) as jailed:
         run_in(jailed, "said = 1")
         status = status_of(jailed.pid)
+        owner = Path(f"/proc/{jailed.pid}/mem").stat().st_uid  # not its own user's: it is not dumpable
 
     assert status["Seccomp"] == "2"  # SECCOMP_MODE_FILTER
     assert status["NoNewPrivs"] == "1"
     assert status["Threads"] == "1"
     assert {int(uid) for uid in status["Uid"].split()} == {walls.uid}
+    assert owner == 0, "processes of the same user can trace it"
     assert int(status["CapEff"], 16) == int(status["CapPrm"], 16) == 0
     if "pid" in walls.namespaces:
         assert len(status["NSpid"].split()) == len(status_of("self")["NSpid"].split()) + 1
+
+
+def test_a_visit_sees_no_file_of_the_host_in_its_root(jailer: Jailer) -> None:
+    if not jailer.report().empty_root:
+        pytest.skip(f"no empty root here: {jailer.report().notes}")
+    with jailer.open(LIMITS) as jailed:
+        try:
+            assert list(Path(f"/proc/{jailed.pid}/root/").iterdir()) == []
+        except PermissionError:
+            pytest.skip("only root can look into a process that is not dumpable")
+
+
+def test_landlock_stands_wherever_the_kernel_has_it(jailer: Jailer) -> None:
+    try:
+        abi = syscall(number_of("landlock_create_ruleset"), None, 0, 1)  # LANDLOCK_CREATE_RULESET_VERSION
+    except OSError:
+        abi = 0
+
+    assert jailer.report().landlock == abi
 
 
 def test_a_process_serves_one_visit_only(jailer: Jailer) -> None:
@@ -137,6 +173,7 @@ def test_a_visit_that_leaves_by_itself_has_exited(jailer: Jailer) -> None:
 
 def test_a_killed_visit_says_so(jailer: Jailer) -> None:
     with jailer.open(LIMITS) as jailed:
+        run_in(jailed, "said = 1")
         with pytest.raises(TimeoutError, match="kill"):
             jailed.wait(0.01)
         jailed.kill()
@@ -144,6 +181,8 @@ def test_a_killed_visit_says_so(jailer: Jailer) -> None:
 
         assert jailed.wait(5).reason == "killed"
         assert jailed.wait(5).signal == signal.SIGKILL
+        jailed.socket.settimeout(5)  # nobody else holds the other end
+        assert jailed.socket.recv(1) == b""
         assert jailed.limit_error() is None
 
 
@@ -152,8 +191,13 @@ def test_a_visit_that_breaks_has_crashed(jailer: Jailer, source: str) -> None:
     assert attempt(jailer, source).ended == "crashed"
 
 
-def test_the_clock_stops_at_the_visit_whose_time_is_over_and_no_other(jailer: Jailer) -> None:
-    with jailer.open(LIMITS) as long, jailer.open(Limits(wall_s=0.2)) as short:
+def test_the_clock_stops_at_the_visit_whose_time_is_over_and_no_other() -> None:
+    """Without spares, so that no news from the zygote wakes the clock by chance."""
+    with (
+        Jailer(entry=ENTRY, spares=0) as jailer,
+        jailer.open(LIMITS) as long,
+        jailer.open(Limits(wall_s=0.2)) as short,
+    ):
         began = time.monotonic()
 
         assert short.wait(5).reason == "wall_s"
@@ -209,25 +253,41 @@ def test_a_closed_jailer_opens_no_more() -> None:
             jailer.open(LIMITS)
 
 
-def test_a_dead_zygote_takes_its_visits_with_it_and_is_replaced(caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("os_wall", [True, False], ids=["with pid namespace", "without"])
+def test_a_dead_zygote_takes_its_visits_with_it_and_is_replaced(
+    os_wall: bool, caplog: pytest.LogCaptureFixture
+) -> None:
     family = descendants(os.getpid())
-    with Jailer(entry=ENTRY) as jailer, jailer.open(LIMITS) as jailed:
+    with Jailer(entry=ENTRY, os_wall=os_wall) as jailer, jailer.open(LIMITS) as jailed:
         zygote = int(status_of(jailed.pid)["PPid"])
         assert zygote not in family
         os.kill(zygote, signal.SIGKILL)
 
         assert jailed.wait(5).reason == "killed"
-        assert jailed.socket.recv(1) == b""
         wait_until(lambda: descendants(os.getpid()) == family)
         assert attempt(jailer, "said = 2").said == 2
     assert "zygote ended" in caplog.text
 
 
-def test_a_dead_host_takes_everything_with_it(tmp_path: Path) -> None:
-    script = tmp_path / "host.py"
-    script.write_text(HOST)
+def test_a_spare_that_died_while_it_waited_is_passed_over() -> None:
+    with Jailer(entry=ENTRY, spares=2) as jailer:
+        with jailer.open(LIMITS) as jailed:
+            zygote = int(status_of(jailed.pid)["PPid"])
+        waiting = descendants(zygote)
+        assert waiting
+        for pid in waiting:
+            pidfd = os.pidfd_open(pid)
+            signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+            assert select.select([pidfd], [], [], 5)[0]
+            os.close(pidfd)
+
+        assert [attempt(jailer, f"said = {n}").said for n in range(4)] == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("os_wall", [True, False], ids=["with pid namespace", "without"])
+def test_a_dead_host_takes_everything_with_it(os_wall: bool) -> None:
     with subprocess.Popen(
-        [sys.executable, script, "stay"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", BUSY_HOST, str(os_wall)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as host:
         assert host.stdout is not None
         host.stdout.readline()
@@ -283,17 +343,12 @@ def test_an_entry_that_cannot_be_loaded_is_named(entry: str, why: str) -> None:
         jailer.start()
 
 
-def run_as(kind: str, tmp_path: Path) -> list[str]:
+def run_as(kind: str) -> list[str]:
     """What `HOST` prints under other circumstances."""
-    if kind != "plain" and os.geteuid() != 0:
+    if os.geteuid() != 0:
         pytest.skip("only root can become somebody else; the other tests here run as an ordinary user then")
-    script = tmp_path / "host.py"
-    script.write_text(HOST)
-    for directory in (tmp_path, *tmp_path.parents):
-        if directory.owner() == "root" and directory.stat().st_mode & 1 == 0:
-            directory.chmod(directory.stat().st_mode | 1)
     result = subprocess.run(
-        [sys.executable, CIRCUMSTANCES, kind, script], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, CIRCUMSTANCES, kind, HOST], capture_output=True, text=True, timeout=60, check=False
     )
     if result.returncode and "unshare: Operation not permitted" in result.stderr:
         pytest.skip("root may not take a mount namespace here")
@@ -301,22 +356,22 @@ def run_as(kind: str, tmp_path: Path) -> list[str]:
     return result.stdout.split()
 
 
-def test_an_ordinary_user_gets_every_wall(tmp_path: Path) -> None:
-    held, cpu, memory, uid, *_ = run_as("ordinary", tmp_path)
+def test_an_ordinary_user_gets_every_wall() -> None:
+    held, cpu, memory, uid, *_ = run_as("ordinary")
 
     assert (held, cpu, memory, uid) == ("True", "cpu_s", "memory_mib", "65534")
 
 
-def test_without_namespaces_the_other_walls_stand_and_the_report_says_what_is_missing(tmp_path: Path) -> None:
-    held, cpu, memory, uid, names, empty_root, notes = run_as("fewer", tmp_path)
+def test_without_namespaces_the_other_walls_stand_and_the_report_says_what_is_missing() -> None:
+    held, cpu, memory, uid, names, empty_root, notes = run_as("fewer")
 
     assert (held, cpu, memory, uid) == ("True", "cpu_s", "memory_mib", "65534")
     assert (names, empty_root) == ("none", "False")
     assert int(notes) > 0
 
 
-def test_a_checkout_that_only_root_can_read_serves_visits(tmp_path: Path) -> None:
-    held, cpu, memory, uid, *_ = run_as("private", tmp_path)
+def test_a_checkout_that_only_root_can_read_serves_visits() -> None:
+    held, cpu, memory, uid, *_ = run_as("private")
 
     assert (held, cpu, memory) == ("True", "cpu_s", "memory_mib")
     assert uid != "0"

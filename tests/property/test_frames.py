@@ -1,10 +1,11 @@
 """Frames under any cut and any bytes."""
 
-from hypothesis import given
-from hypothesis import strategies as st
+from itertools import pairwise
 
 from emporion.errors import ProtocolError
 from emporion.runtime.wire.frames import FrameReader, write_frame
+from hypothesis import given
+from hypothesis import strategies as st
 
 MESSAGES = st.lists(st.tuples(st.binary(max_size=40), st.lists(st.binary(max_size=9), max_size=3)), max_size=6)
 
@@ -38,6 +39,6 @@ def test_any_bytes_give_the_same_frames_and_the_same_verdict_under_any_cut(
 ) -> None:
     stream = b"".join(b"".join(write_frame(1, body, blobs)) for body, blobs in messages) + tail
     edges = [0, *sorted(min(cut, len(stream)) for cut in cuts), len(stream)]
-    pieces = [stream[a:b] for a, b in zip(edges, edges[1:], strict=False)]
+    pieces = [stream[a:b] for a, b in pairwise(edges)]
 
     assert drain(FrameReader(60), pieces) == drain(FrameReader(60), [stream])

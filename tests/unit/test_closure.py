@@ -1,6 +1,7 @@
 """Closures: which modules an agent is made of, and that what travels is what runs."""
 
 import importlib
+import importlib.machinery
 import importlib.util
 import os
 import sys
@@ -154,6 +155,18 @@ def test_names_computed_at_run_time_list_the_whole_package(write: Write, computi
     assert listed("agent.shopping") == ["agent.a", "agent.deep.er.b", "agent.shopping", "tools"]
 
 
+def test_a_helper_that_computes_names_may_import_its_own_package_and_the_agents(write: Write) -> None:
+    write({"agent/shopping.py": f"import tools.loader\n{AGENT}", "agent/a.py": "x = 1\n",
+           "tools/loader.py": "f = lambda name: __import__(name)\n", "tools/b.py": "x = 1\n"})  # fmt: skip
+    assert listed("agent.shopping") == ["agent.a", "agent.shopping", "tools.b", "tools.loader"]
+
+
+def test_a_module_whose_import_is_blocked_here_does_not_travel(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    write({"shopper.py": f"try:\n    import blocked\nexcept ImportError:\n    pass\n{AGENT}", "blocked.py": "x = 1\n"})
+    monkeypatch.setitem(sys.modules, "blocked", None)
+    assert listed("shopper") == ["shopper"]
+
+
 def test_a_package_with_code_is_listed_and_one_without_is_not(write: Write) -> None:
     write({"agent/__init__.py": "VERSION = 1\n", "agent/sub/__init__.py": "", "agent/sub/shopping.py": AGENT})
     assert listed("agent.sub.shopping") == ["agent", "agent.sub.shopping"]
@@ -297,14 +310,51 @@ def test_an_edit_without_a_reload_leaves_what_runs(write: Write) -> None:
     assert closure("shopper", "Other", manifests).manifest == before.manifest
 
 
-def test_a_file_that_no_longer_fits_what_runs_is_refused(write: Write) -> None:
-    root = write({"shopper.py": f"import tools\n{AGENT}", "tools.py": "def f(): return 1\n"})
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("def f(a): return a + 1\n", "def f(a): return a - 1\n"),
+        ("def f(a): return 1\n", "def f(a): return 2\n"),
+        ("class C:\n  @property\n  def p(self): return 1\n", "class C:\n  @property\n  def p(self): return 2\n"),
+        ("class C:\n  @staticmethod\n  def s(): return 1\n", "class C:\n  @staticmethod\n  def s(): return 2\n"),
+        ("def f(a): return 1\n", "def f(a: return 1\n"),
+    ],
+)
+def test_a_file_that_no_longer_fits_what_runs_is_refused(write: Write, before: str, after: str) -> None:
+    root = write({"shopper.py": f"import tools\n{AGENT}", "tools.py": before})
     agent = importlib.import_module("shopper").Agent
-    edit(root / "tools.py", "def f(): return 2\n")
+    edit(root / "tools.py", after)
     with pytest.raises(ConfigurationError, match=r"tools\.py was edited.*reload"):
         Manifests().of(agent)
+    edit(root / "tools.py", after.replace("(a:", "(a):"))
     importlib.reload(sys.modules["tools"])
-    assert Manifests().of(agent).manifest["tools"] == digest_of("def f(): return 2\n")
+    assert Manifests().of(agent).manifest["tools"] == digest_of((root / "tools.py").read_text())
+
+
+def test_a_module_run_again_by_hand_travels_anew(write: Write) -> None:
+    root = write({"shopper.py": AGENT})
+    manifests = Manifests()
+    closure("shopper", manifests=manifests)
+    edit(root / "shopper.py", AGENT.replace("old", "newer"))
+    module = sys.modules["shopper"]
+    assert module.__spec__ is not None and module.__spec__.loader is not None
+    module.__spec__.loader.exec_module(module)
+    assert closure("shopper", manifests=manifests).manifest == {"shopper": digest_of(AGENT.replace("old", "newer"))}
+
+
+def test_a_loader_that_changes_code_is_taken_at_its_word(write: Write, tmp_path: Path) -> None:
+    class Changing(importlib.machinery.SourceFileLoader):
+        def source_to_code(self, data: Any, path: Any, *, _optimize: int = -1) -> Any:
+            return super().source_to_code(bytes(data).replace(b"old", b"changed"), path)
+
+    write({"elsewhere/file.py": AGENT})
+    loader = Changing("changed", str(tmp_path / "elsewhere/file.py"))
+    spec = importlib.util.spec_from_loader("changed", loader)
+    assert spec is not None
+    module = importlib.util.module_from_spec(spec)
+    loader.exec_module(module)
+    assert module.Agent().go() == "changed"
+    assert Manifests().of(module.Agent).manifest == {"changed": digest_of(AGENT)}
 
 
 def test_running_a_module_does_not_make_it_look_edited(write: Write) -> None:
@@ -405,11 +455,12 @@ def test_a_module_that_only_the_host_imported_is_imported_for_the_way_home(write
 
 
 def test_nothing_comes_home_that_was_not_announced(write: Write) -> None:
-    write({"shopper.py": f"import os\nlimit = 3\n{AGENT}", "secret.py": "raise AssertionError('imported')\n"})
+    start = "import os\nfrom collections import OrderedDict\nlimit = 3\n"
+    write({"shopper.py": start + AGENT, "secret.py": "class X: pass\n"})
     manifests = Manifests()
     digest = closure("shopper", manifests=manifests).manifest["shopper"]
-    for module, qualname in [("os", "stat_result"), ("secret", "X"), ("shopper", "limit"), ("shopper", "os.stat"),
-                             ("shopper", "os"), ("shopper", "Agent.go"), ("shopper", "Missing")]:  # fmt: skip
+    inside = ["limit", "os.stat", "os", "OrderedDict", "Agent.go", "Missing"]
+    for module, qualname in [("os", "stat_result"), ("secret", "X"), *(("shopper", name) for name in inside)]:
         with pytest.raises(LookupError):
             manifests.at_home(module, digest, qualname)
     assert "secret" not in sys.modules

@@ -229,16 +229,17 @@ def test_a_block_that_is_overridden_is_asked_as_overridden() -> None:
 
 
 def test_blocks_show_what_they_are_and_explain_themselves() -> None:
+    reason = f"the digest {digest_of(TEXT)[:16]}... of 'agent.shopping' is not on the allow list"
     block = all_of(uploads(names("agent.*")), not_(max_size(3)), seeds, digests(allow=["0" * 64]))
     assert repr(block) == "all_of(uploads(names('agent.*')), not_(max_size(3)), seeds, digests(allow=<1>))"
     assert block.explain("agent.shopping", TEXT, HERE).splitlines() == [
-        f"{block!r} denies: the digest {digest_of(TEXT)[:16]}... of 'agent.shopping' is not on the allow list",
+        f"{block!r} denies: {reason}",
         "  uploads(names('agent.*')) accepts",
         "    names('agent.*') accepts",
         "  not_(max_size(3)) accepts",
         "    max_size(3) denies: 'agent.shopping' has 6 bytes, 3 are allowed",
         "  seeds accepts",
-        f"  digests(allow=<1>) denies: the digest {digest_of(TEXT)[:16]}... of 'agent.shopping' is not on the allow list",
+        f"  digests(allow=<1>) denies: {reason}",
     ]
     assert "max_size(3) cannot tell" in block.explain("agent.shopping", None, None)
 
@@ -252,6 +253,7 @@ def test_blocks_show_what_they_are_and_explain_themselves() -> None:
         lambda: digests(),
         lambda: digests(allow=["abc"]),
         lambda: digests(deny="0" * 64),
+        lambda: digests(allow=""),
         lambda: max_size(0),
         lambda: max_size(True),
         lambda: all_of(),

@@ -1,7 +1,6 @@
 """Frames on bytes in memory: lengths, codecs, cuts, and what is never copied."""
 
 import pytest
-
 from emporion.errors import ProtocolError, ValueNotPortable
 from emporion.runtime.wire.frames import Frame, FrameReader, write_frame
 

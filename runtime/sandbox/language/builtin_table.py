@@ -17,9 +17,9 @@ from .watched import read, watched
 __all__ = ["ALLOWED_BASES", "agent_builtins", "build_class", "make_print", "plain_print"]
 
 _HARMLESS: Final = """
-    abs aiter all anext any ascii bin bool bytearray bytes callable chr classmethod complex dict divmod enumerate filter
-    float format frozenset hash hex id int isinstance issubclass iter len list map max memoryview min next object oct ord
-    pow property range repr reversed round set slice sorted staticmethod str sum super tuple zip
+    abs aiter all anext any ascii bin bool bytearray bytes callable chr classmethod complex dict divmod enumerate
+    filter float format frozenset hash hex id int isinstance issubclass iter len list map max memoryview min next object
+    oct ord pow property range repr reversed round set slice sorted staticmethod str sum super tuple zip
     True False None NotImplemented Ellipsis __debug__
 """.split()
 _EXCEPTIONS: Final = [
@@ -93,7 +93,7 @@ def _is_visible(target: Any, name: str) -> bool:
 def make_print(write: Callable[[str], None]) -> Callable[..., None]:
     """`print` that gives each call's whole text to `write`; ``file=`` takes objects of the agent's own classes."""
 
-    def print(*values: Any, sep: str | None = " ", end: str | None = "\n", file: Any = None, flush: bool = False) -> None:
+    def print(*values: Any, sep: Any = " ", end: Any = "\n", file: Any = None, flush: bool = False) -> None:
         text = _printed(values, sep, end)
         if file is None:
             write(text)
@@ -110,7 +110,7 @@ def make_print(write: Callable[[str], None]) -> Callable[..., None]:
 def plain_print(write: Callable[[str], None]) -> Callable[..., None]:
     """`print` for a world without the language wall: ``file=`` takes anything with a `write` method."""
 
-    def print(*values: Any, sep: str | None = " ", end: str | None = "\n", file: Any = None, flush: bool = False) -> None:
+    def print(*values: Any, sep: Any = " ", end: Any = "\n", file: Any = None, flush: bool = False) -> None:
         (write if file is None else file.write)(_printed(values, sep, end))
 
     return print

@@ -23,7 +23,7 @@ class Complaint:
 
 
 class PolicyRefused(EmporionError):
-    """The language policy does not let this module in; `complaints` holds everything that is wrong with it, in order."""
+    """The language policy does not let this module in; `complaints` holds all that is wrong with it, in order."""
 
     def __init__(self, module: str, complaints: tuple[Complaint, ...]) -> None:
         self.module = module

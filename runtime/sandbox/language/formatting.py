@@ -4,13 +4,14 @@
 Source: https://docs.python.org/3/library/string.html#format-string-syntax
 """
 
-import _string  # the parser behind str.format and string.Formatter
+import _string  # type: ignore[import-not-found]  # the parser behind str.format and string.Formatter
 import string
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 __all__ = ["format_functions", "formatter_class"]
 
+_PER_CLASS: Final = ("__dict__", "__weakref__")  # descriptors that belong to the class they were made for
 Read = Callable[[Any, str], Any]
 
 
@@ -31,7 +32,7 @@ def formatter_class(read: Read) -> Any:
 
     A class of its own, not a subclass: ``super(Formatter, formatter).get_field`` would find the unguarded method.
     """
-    namespace = {name: value for name, value in vars(string.Formatter).items() if name not in ("__dict__", "__weakref__")}
+    namespace = {name: value for name, value in vars(string.Formatter).items() if name not in _PER_CLASS}
     return type("Formatter", (), {**namespace, "get_field": _field_getter(read)})
 
 

@@ -1,7 +1,7 @@
-"""What compiled agent code calls where a name alone does not decide; all of them decide by type, never by what an object says.
+"""What compiled agent code calls where a name alone does not decide.
 
-An object of an agent could lie about anything that Python asks it (`__class__`, `__eq__`, `__hash__`), so the guards use `type`,
-identity and the true namespace of classes only.
+An object of an agent could lie about anything Python asks it (`__class__`, `__eq__`, `__hash__`), so the guards use
+`type`, identity and the true namespace of classes only.
 """
 
 import types

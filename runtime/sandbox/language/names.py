@@ -25,8 +25,8 @@ __all__ = [
     "why_denied",
 ]
 
-# Guards are globals under names that no source can spell: a dot cannot stand in an identifier. So nothing an agent binds,
-# in whatever position, shadows one. The underscore keeps ``from x import *`` from copying them.
+# Guards are globals under names that no source can spell: a dot cannot stand in an identifier. So nothing an agent
+# binds, in whatever position, shadows one. The underscore keeps ``from x import *`` from copying them.
 GUARD: Final = "_."
 
 
@@ -57,8 +57,8 @@ INTROSPECTION: Final = frozenset(
 )
 
 # Dunder methods an agent's class may define. Left out on purpose: what makes or alters classes (__prepare__,
-# __instancecheck__, __subclasshook__, __mro_entries__, __class_getitem__), what rebuilds objects from parts (__reduce__),
-# what hides the true attributes of an object (__getattribute__, __class__, __dict__), what runs unasked (__del__).
+# __instancecheck__, __subclasshook__, __mro_entries__, __class_getitem__), what rebuilds objects (__reduce__), what hides
+# the true attributes of an object (__getattribute__, __class__, __dict__), what runs unasked (__del__).
 DEFINABLE: Final = frozenset(
     f"__{name}__"
     for name in """
@@ -89,7 +89,7 @@ _READABLE_DUNDERS: Final = (DEFINABLE - _WATCHED_DUNDERS) | {
     "__qualname__",
     "__version__",
 }
-# `str.format` reads attributes named in text; ABCs' `register` alters the ABC; `AttributeError.obj` is what it missed on.
+# `str.format` reads attributes named in text; `register` alters an ABC; `AttributeError.obj` is anybody's object.
 _WATCHED_PUBLIC: Final = frozenset({"format", "format_map", "obj", "register"})
 
 SETTABLE_DUNDERS: Final = frozenset({"__cause__", "__doc__", "__name__", "__wrapped__"})

@@ -1,7 +1,7 @@
 """What belongs to agents: how the guards tell an agent's own classes, functions and modules from everybody else's.
 
-Every class statement of agent code stores its module's `Mark` as the class's ``__module__`` (the compiler writes it, agents
-cannot), and every module of agent code keeps the mark in its namespace under a name that no source can spell.
+Every class statement of agent code stores its module's `Mark` as the class's ``__module__`` (the compiler writes it,
+agents cannot), and every module of agent code keeps the mark in its namespace under a name that no source can spell.
 """
 
 import types

@@ -25,7 +25,7 @@ POLICY_VERSION: Final = 1
 # compile jail's address space, and no module written by hand comes near it.
 MAX_SOURCE_BYTES: Final = 1_000_000
 
-# The transformer recurses, three Python frames a level; sums of a thousand terms are ordinary (SQL, tables of text), and
+# The transformer recurses, three Python frames a level; sums of a thousand terms are ordinary (tables of text), and
 # pure Python recursion takes no C stack. The parser and the compiler keep the interpreter's own limit: theirs does.
 _TRANSFORM_DEPTH: Final = 12_000
 

@@ -5,7 +5,7 @@ Source: https://docs.python.org/3/reference/executionmodel.html#naming-and-bindi
 """
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 __all__ = ["FUNCTIONS", "Scope", "build_scopes"]
@@ -93,7 +93,7 @@ class _Builder:
         scope = self.scopes[node] = Scope(node, parent)
         return scope
 
-    def _later(self, nodes: list[ast.AST], scope: Scope) -> None:
+    def _later(self, nodes: Sequence[ast.AST], scope: Scope) -> None:
         self.todo += [(node, scope) for node in nodes]
 
     def _function(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda, scope: Scope) -> None:
@@ -116,7 +116,7 @@ class _Builder:
 
     def _comprehension(self, node: ast.AST, scope: Scope) -> None:
         inner = self._open(node, scope)
-        first = node.generators[0]  # type: ignore[attr-defined]
+        first: ast.comprehension = node.generators[0]  # type: ignore[attr-defined]
         self._later([first.iter], scope)  # the first iterable is evaluated outside
         for child in ast.iter_child_nodes(node):
             if child is first:

@@ -4,27 +4,23 @@ Source: https://docs.python.org/3/library/collections.html, typing.html
 """
 
 import collections
-import copy
 import importlib.util
 import textwrap
 import types
 import typing
 from typing import Any, Final
 
-from .stdlib_copy import copy_value
+from .stdlib_copy import CONTAINERS, rebuild
 from .stdlib_dataclasses import caller_mark, check_field_name
 
 __all__ = ["NamedTuple", "TextWrapper", "TypedDict", "UserDict", "UserList", "UserString", "namedtuple", "text_module"]
 
 
 def namedtuple(
-    typename: str, field_names_: Any = None, *, rename: bool = False, defaults: Any = None, module: Any = None, **more: Any
+    typename: str, field_names: Any, *, rename: bool = False, defaults: Any = None, module: Any = None
 ) -> Any:
     """`collections.namedtuple`; ValueError for a field that agents may not name."""
-    wanted = more.pop("field_names", field_names_)
-    if more:
-        raise TypeError(f"namedtuple() got an unexpected keyword argument {next(iter(more))!r}")
-    names = wanted.replace(",", " ").split() if type(wanted) is str else [str(name) for name in wanted]
+    names = field_names.replace(",", " ").split() if type(field_names) is str else [str(name) for name in field_names]
     checked = [name if rename and not name.isidentifier() else check_field_name(name) for name in names]
     return collections.namedtuple(typename, checked, rename=rename, defaults=defaults, module=caller_mark())
 
@@ -39,7 +35,7 @@ class _ClassForm:
         self._real = getattr(typing, name)
 
     def __mro_entries__(self, bases: tuple[Any, ...]) -> Any:
-        return self._real.__mro_entries__(bases)
+        return self._real.__mro_entries__(tuple(self._real if base is self else base for base in bases))
 
     def __repr__(self) -> str:
         return f"<function {self.__name__}>"
@@ -49,7 +45,8 @@ class _ClassForm:
         pairs = given.items() if isinstance(given, dict) else list(given)
         checked = [(check_field_name(name), kind) for name, kind in pairs]
         if self.__name__ == "TypedDict":
-            made = self._real(typename, dict(checked), **({} if fields is None else {"total": options.get("total", True)}))
+            total = options.get("total", True) if fields is not None else True
+            made = self._real(typename, dict(checked), total=total)
         else:
             made = self._real(typename, checked)
         mark = caller_mark()
@@ -65,25 +62,33 @@ TypedDict: Final = _ClassForm("TypedDict")
 def _user_class(real: Any, **changed: Any) -> Any:
     """`UserDict` and its like with another way to copy.
 
-    The standard one updates the ``__dict__`` of whatever the class's `__new__` returned, be it the library's. A class of
-    its own, not a subclass: ``super()`` with two arguments would find the method behind it.
+    The standard one updates the ``__dict__`` of whatever the class's `__new__` returned, be it the library's. A class
+    of its own, not a subclass: ``super()`` with two arguments would find the method behind it. Its methods get globals
+    in which the class's name means this class.
     """
-    namespace = {name: value for name, value in vars(real).items() if name not in ("__dict__", "__weakref__", "_abc_impl")}
-    made = type(real)(real.__name__, real.__bases__, {**namespace, **changed})
-    made.__module__ = "collections"
+    scope = dict(vars(collections))
+    namespace: dict[str, Any] = {"__module__": "collections", "__doc__": real.__doc__, **changed}
+    for name, value in vars(real).items():
+        if isinstance(value, types.FunctionType) and name not in changed:
+            namespace[name] = types.FunctionType(value.__code__, scope, name, value.__defaults__, value.__closure__)
+        elif isinstance(value, classmethod):
+            function = value.__func__
+            namespace[name] = classmethod(types.FunctionType(function.__code__, scope, name, function.__defaults__))
+    made = scope[real.__name__] = type(real)(real.__name__, real.__bases__, namespace)
+    CONTAINERS.add(made)
     return made
 
 
 def _copied_dict(self: Any) -> Any:
     """A new object of the same class around a copy of the data."""
-    made = copy_value(self)
-    made.data = copy.copy(self.data) if type(self.data) is dict else dict(self.data)
+    made = rebuild(self, lambda part: part)
+    made.data = dict(self.data)
     return made
 
 
 def _copied_list(self: Any) -> Any:
     """A new object of the same class around a copy of the data."""
-    made = copy_value(self)
+    made = rebuild(self, lambda part: part)
     made.data = list(self.data)
     return made
 
@@ -100,10 +105,10 @@ def _private_textwrap() -> types.ModuleType:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     table = types.MappingProxyType(dict(textwrap.TextWrapper.unicode_whitespace_trans))
-    module.TextWrapper.unicode_whitespace_trans = table  # type: ignore[attr-defined]
+    module.TextWrapper.unicode_whitespace_trans = table
     return module
 
 
 text_module: Final = _private_textwrap()
-TextWrapper: Final[Any] = text_module.TextWrapper  # type: ignore[attr-defined]
+TextWrapper: Final[Any] = text_module.TextWrapper
 

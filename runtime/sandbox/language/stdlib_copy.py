@@ -7,24 +7,26 @@ Source: https://docs.python.org/3/library/copy.html
 
 import copy
 import types
-from collections import Counter, OrderedDict, UserDict, UserList, UserString, defaultdict, deque
+from collections import ChainMap, Counter, OrderedDict, UserString, defaultdict, deque
 from enum import Enum
 from typing import Any, Final
 
 from .guards import write_name
 from .ownership import class_dict, describe, is_own_class
 
-__all__ = ["Error", "copy_value", "deepcopy_value", "rebuild"]
+__all__ = ["CONTAINERS", "Error", "copy_value", "deepcopy_value", "rebuild"]
 
 Error: Final = copy.Error
-_CONTAINERS: Final = (list, dict, set, bytearray, deque, defaultdict, OrderedDict, Counter, UserDict, UserList, UserString)
+# Containers of the library that are copied from their parts; `stdlib_collections` adds its own.
+_STANDARD: Final = (bytearray, dict, list, set, ChainMap, Counter, OrderedDict, UserString, defaultdict, deque)
+CONTAINERS: Final[set[type]] = set(_STANDARD)
 
 
 def _is_rebuilt(kind: type) -> bool:
     """Whether copies of instances are made from their parts; all else from outside is a value: it is its own copy."""
     if issubclass(kind, Enum):
         return False
-    return is_own_class(kind) or kind in _CONTAINERS or issubclass(kind, (BaseException, types.SimpleNamespace))
+    return is_own_class(kind) or kind in CONTAINERS or issubclass(kind, (BaseException, types.SimpleNamespace))
 
 
 def copy_value(value: Any) -> Any:

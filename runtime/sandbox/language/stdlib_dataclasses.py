@@ -10,6 +10,7 @@ import typing
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
+from .facade import Facade
 from .names import Kind, is_dunder, kind_of
 from .ownership import MARK, class_dict, describe, is_own_class, require_own_class
 from .stdlib_copy import deepcopy_value
@@ -59,7 +60,7 @@ def _resolve(text: str, namespace: Mapping[str, Any]) -> Any:
     if match is None:
         return _Text(text)
     found: Any = namespace.get(match[1])
-    if match[2] and getattr(type(found), "is_facade", False):
+    if match[2] and isinstance(found, Facade):
         found = getattr(found, match[2], None)
     if found is typing.ClassVar or found is dataclasses.KW_ONLY:
         return found

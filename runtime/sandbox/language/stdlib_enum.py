@@ -32,10 +32,11 @@ def _checked_names(names: Any) -> Any:
     if type(names) is str:
         names = names.replace(",", " ").split()
     pairs = list(names.items()) if isinstance(names, dict) else list(names)
-    return [
-        check_field_name(item) if isinstance(item, str) else (check_field_name(tuple(item)[0]), tuple(item)[1])
-        for item in pairs
-    ]
+    return [check_field_name(item) if isinstance(item, str) else _checked_pair(*item) for item in pairs]
+
+
+def _checked_pair(name: Any, value: Any) -> tuple[str, Any]:
+    return check_field_name(name), value
 
 
 class Enum(enum.Enum, metaclass=_AgentEnumType):

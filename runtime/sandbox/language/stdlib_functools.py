@@ -1,7 +1,7 @@
 """What of `functools`, `operator`, `abc` and `typing` reads or writes attributes for its caller, as an agent may do it.
 
-The standard `update_wrapper` reads any attribute it is told to (``assigned=["__globals__"]``), `singledispatch` evaluates
-annotations that are text, `attrgetter` reads dotted names, decorators set marks on whatever they are given.
+The standard `update_wrapper` reads any attribute it is told to (``assigned=["__globals__"]``), `singledispatch`
+evaluates annotations that are text, `attrgetter` reads dotted names, decorators set marks on whatever they are given.
 Source: https://docs.python.org/3/library/functools.html, operator.html, abc.html, typing.html
 """
 
@@ -40,7 +40,7 @@ _COPIED: Final = ("__module__", "__name__", "__qualname__", "__doc__", "__annota
 def update_wrapper(
     wrapper: Any, wrapped: Any, assigned: Iterable[str] = _COPIED, updated: Iterable[str] = ("__dict__",)
 ) -> Any:
-    """`functools.update_wrapper` on something of the agent's own; of `assigned`, the usual names and public ones count."""
+    """`functools.update_wrapper` on something of the agent's own; reads and writes only what an agent may."""
     store(wrapper)
     for name in assigned:
         try:
@@ -76,7 +76,7 @@ def _first_annotation(function: Any) -> Any:
     annotations.pop("return", None)
     for value in annotations.values():
         if isinstance(value, str):
-            raise TypeError("register(): the annotation is text, which is not evaluated here: write register(SomeClass)")
+            raise TypeError("register(): an annotation that is text is not evaluated here: write register(SomeClass)")
         return value
     raise TypeError("register(): give the class, or annotate the first parameter with it")
 

@@ -135,7 +135,7 @@ def _new(target: Any, name: str) -> Any:
     if issubclass(type(target), type) and issubclass(target, type):
         raise _refuse(target, name)
     maker = getattr(found, "__self__", None)
-    if issubclass(type(maker), type) and issubclass(maker, type):
+    if maker is not None and issubclass(type(maker), type) and issubclass(maker, type):
         raise _refuse(target, name)
     return found
 
