@@ -6,10 +6,11 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from ..agents.closure import at_home, closure_of
+from ..agents.manifest import joined
 from ..agents.state import capture, name_of, new_shell, restore
 from ..errors import (
     CallTimeout,
@@ -29,10 +30,11 @@ from .handshake import ClientHandshake
 from .peer import DIRECTORY, Peer
 from .proxy import Proxy
 from .tls import TLS, check_fingerprint, client_context, end_point_binding
-from .transport import PlainTransport, TLSTransport, Transport
+from .tls_transport import TLSTransport
+from .transport import PlainTransport, Transport
 from .uri import TLS_SCHEME, UNIX, URI
 from .wire.codecs import CODECS
-from .wire.messages import Code, NeedCode, Op, Output, Provide
+from .wire.messages import Body, Code, NeedCode, Op, Output, Provide
 from .wire.values import Mobile
 from .workers import Parking, Workers
 
@@ -113,6 +115,7 @@ class ClientPeer(Peer):
         self._validator = code_validator
         self._modules = MobileModules()
         self._announced: dict[str, str] = {}  # digest: source; what the host may ask for
+        self._sent_on: dict[str, Mapping[str, str]] = {}  # of downloaded modules that went out again: their closure
 
     # --- what goes out ------------------------------------------------------------------------------------------
 
@@ -121,6 +124,7 @@ class ClientPeer(Peer):
         if origin is not None:
             manifest, module, _ = origin
             self._announced.update(self._downloaded(manifest))
+            self._sent_on.update(dict.fromkeys(manifest.values(), manifest))
             return Mobile(manifest, module, name_of(obj), capture(obj))
         try:
             closure = closure_of(type(obj))
@@ -130,6 +134,14 @@ class ClientPeer(Peer):
             raise CodeDenied(closure.module, "upload", "connect(..., mobile_code=True) lets agents go out")
         self._announced.update(closure.sources)
         return Mobile(closure.manifest, closure.module, name_of(obj), capture(obj))
+
+    def encode(self, values: Sequence[object], label: Callable[[int], str]) -> tuple[Body, list[bytes]]:
+        body, blobs = super().encode(values, label)
+        if len(body.manifests) > 1:
+            # An agent and the basket in it may come from closures of which one is a part of the other: in the visit
+            # they are to be one world, where the basket's class exists once.
+            body.manifests = [dict(manifest) for manifest in joined(body.manifests)]
+        return body, blobs
 
     def _downloaded(self, manifest: Mapping[str, str]) -> dict[str, str]:
         """Sources that came from a host, by digest."""
@@ -165,7 +177,7 @@ class ClientPeer(Peer):
             downloaded = self._modules.source(digest)
             if downloaded is None:
                 raise ProtocolError(f"an object came home without its class: {error}") from None
-        closure = self._modules.add_closure({module: digest})
+        closure = self._modules.add_closure(self._sent_on.get(digest, {module: digest}))
         return new_shell(self._modules.load(closure, module, qualname))
 
     def _take_in(self, manifest: Mapping[str, str]) -> str:

@@ -43,6 +43,10 @@ class Server(Protocol):
         """The peer no longer wants `asked`, which is running: tell whoever can stop early."""
         ...
 
+    def answered(self, asked: Asked) -> None:
+        """The answer to `asked` is out, or the connection is over: what the call held can go."""
+        ...
+
     def released(self, counts: dict[int, int]) -> None:
         """The peer dropped capabilities: how often each exported object had reached it."""
         ...
@@ -244,6 +248,12 @@ class Driver:
                 answer, blobs = self._server.serve(asked)
             finally:
                 local.chain = before
+        try:
+            self._respond(asked, answer, blobs, resume=resume)
+        finally:
+            self._server.answered(asked)
+
+    def _respond(self, asked: Asked, answer: Message, blobs: Sequence[bytes], *, resume: bool) -> None:
         with self._lock:
             if self._error is not None:
                 return

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from ..agents.closure import closure_of
 from ..agents.manifest import check_manifest, check_qualname
-from ..agents.state import capture
+from ..agents.state import capture, name_of
 from ..errors import CodeDenied, ConfigurationError, EmporionError, NamingError, NotExposed, ProtocolError, VisitEnded
 from ..validators.connection import Connection
 from .code.admission import Realm
@@ -80,13 +80,14 @@ class GuestPeer(Peer):
         self.check(export, message)
         scope = Scope(export.realm, self.caller, self._registry.office, output=self._output)
         self._scopes[message.call] = scope
-        try:
-            with serving(scope):
-                args, kwargs = split_arguments(message, self.decode(message.body, asked.blobs))
-                return self._homeward(scope, self.invoke(asked, export, args, kwargs))
-        finally:
-            del self._scopes[message.call]
-            scope.end()
+        with serving(scope):
+            args, kwargs = split_arguments(message, self.decode(message.body, asked.blobs))
+            return self._homeward(scope, self.invoke(asked, export, args, kwargs))
+
+    def answered(self, asked: Asked) -> None:
+        scope = self._scopes.pop(asked.message.call, None)
+        if scope is not None:
+            scope.end()  # only now: the caller need not wait for a process to die
 
     def invoke(self, asked: Asked, export: Export, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         registration = self._registry.registration_of(export.obj)
@@ -150,7 +151,7 @@ class GuestPeer(Peer):
         except ConfigurationError:
             return None
         self._announce(closure.manifest, closure.sources.__getitem__)
-        return Mobile(closure.manifest, closure.module, closure.qualname, capture(obj))
+        return Mobile(closure.manifest, closure.module, name_of(obj), capture(obj))
 
     def _handle_out(self, handle: Handle) -> Mobile:
         scope = current_scope()
@@ -213,8 +214,10 @@ class GuestPeer(Peer):
             scope = current_scope()
             if scope is None:
                 raise ProtocolError("code outside of a call")
+            admission = self._registry.office.admission
             for manifest in body.manifests:
-                admission = self._registry.office.admission
+                admission.store.pin(kept := list(manifest.values()))
+                scope.held.callback(admission.store.unpin, kept)
                 admission.upload(check_manifest(manifest), scope.realm, scope.traveller, self.fetch)
                 self._theirs.update(manifest.items())
         return values
@@ -241,4 +244,4 @@ class _Census:
             closure = closure_of(type(obj))
         except ConfigurationError:
             return None
-        return Mobile(closure.manifest, closure.module, closure.qualname, capture(obj))
+        return Mobile(closure.manifest, closure.module, name_of(obj), capture(obj))

@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING, Any, Final
 from ..errors import ConfigurationError, EmporionError
 from ..validators.connection import Connection
 from .handshake import HostHandshake
-from .transport import PlainTransport, TLSTransport, Transport
+from .tls_transport import TLSTransport
+from .transport import PlainTransport, Transport
 from .uri import UNIX, Listen
 from .workers import Parking, Workers
 

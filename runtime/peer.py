@@ -109,6 +109,9 @@ class Peer:
         """Take what has no answer."""
         raise ProtocolError(f"{type(message).__name__} where none is taken")
 
+    def answered(self, asked: Asked) -> None:
+        """The answer to a call is out."""
+
     def cancelled(self, asked: Asked) -> None:
         """A call that this end is serving is no longer wanted."""
 

@@ -1,1 +1,1 @@
-"""."""
+"""Runnable stories, one a folder; each is also a test."""

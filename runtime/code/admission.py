@@ -1,7 +1,7 @@
 """Which code may cross, in which order it is asked: the host's customs, for both directions.
 
-Upload: bounded read, digest, name rules, code validator, language policy (in a jail that only compiles), store. Nothing
-of a closure is kept, compiled or run before all of it was accepted by the validator.
+Upload: bounded read, digest, name rules, code validator, language policy (in a jail that only compiles). Nothing of
+a closure is kept, compiled or run before all of it was accepted by the validator.
 
 Source: docs/protocol.md, "Code".
 """
@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from ...agents.manifest import check_manifest
+from ...agents.manifest import MAX_CLOSURE_BYTES, check_manifest
 from ...errors import CodeDenied, EmporionError, ProtocolError
 from ...validators.code import CodeValidator, judge
 from ..events import CodeCrossed, announce
@@ -49,6 +49,10 @@ class Traveller:
 Compile = Callable[[str, str, str, bool], bytes]  # name, digest, source, under the language policy
 
 
+def _log_error(error: Exception) -> None:
+    log.error("a code validator raised, which denies", exc_info=error)
+
+
 class Admission:
     """Asks, fetches, compiles and stores.
 
@@ -58,7 +62,7 @@ class Admission:
         max_closure_bytes: All sources of one closure together; checked before they are kept.
     """
 
-    def __init__(self, store: CodeStore, compile: Compile, *, max_closure_bytes: int = 16 * 1024 * 1024) -> None:
+    def __init__(self, store: CodeStore, compile: Compile, *, max_closure_bytes: int = MAX_CLOSURE_BYTES) -> None:
         self.store = store
         self._compile = compile
         self._max_closure_bytes = max_closure_bytes
@@ -86,10 +90,10 @@ class Admission:
             sources.update(self._received(missing, fetch(missing)))
         for name, digest in manifest.items():
             self._ask(realm, name, sources[digest], digest, "upload", traveller, "known" if digest in known else "sent")
-        for name, digest in manifest.items():
-            self.compiled(name, digest, sources[digest], realm, traveller)
         for digest in missing.values():
             self.store.put(digest, sources[digest])
+        for name, digest in manifest.items():
+            self.compiled(name, digest, sources[digest], realm, traveller)
 
     def download(self, manifest: Mapping[str, str], realm: Realm, traveller: Traveller) -> None:
         """Ask whether modules of this host, or of an agent that passes through, may go to the other end.
@@ -128,7 +132,7 @@ class Admission:
     def _ask(self, realm: Realm, name: str, source: str | None, digest: str, direction: str, traveller: Traveller,
              what: str) -> None:
         address = traveller.address if source is not None else None
-        verdict = judge(realm.code_validator, name, source, address, caller=traveller.caller)
+        verdict = judge(realm.code_validator, name, source, address, caller=traveller.caller, on_error=_log_error)
         if not verdict:
             raise self._denied(name, {name: digest}, direction, verdict.reason, traveller)
         announce(CodeCrossed(name, digest, direction, True, what, traveller.label))

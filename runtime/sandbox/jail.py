@@ -16,16 +16,12 @@ from ..options import Limits
 from .protocol import BEGIN, EXIT_CRASHED, EXIT_MEMORY, READY, READY_MARK, ROLES, Ended
 from .rlimits import kernel_limits, limit
 
-__all__ = ["READY_TIMEOUT_S", "Exit", "Jailed", "SpareDied"]
+__all__ = ["READY_TIMEOUT_S", "Exit", "Jailed"]
 
 READY_TIMEOUT_S: Final = 10.0  # a spare takes milliseconds; this is for a machine on its knees
 _REAP_TIMEOUT_S: Final = 5.0
 _DIED: Final = "the sandbox process died before its visit: try again"
 _MAX_FAILURE_BYTES: Final = 8192
-
-
-class SpareDied(SandboxUnavailable):
-    """A spare, or its zygote, died before the visit began."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,23 +84,22 @@ class Jailed:
         """Wait for the spare, put the visit's limits on it and let it run as `role`.
 
         Raises:
-            SpareDied: it is dead already; another one may do.
-            SandboxUnavailable: it was not ready in time, or its warm-up failed.
+            SandboxUnavailable: it was not ready in time, has died meanwhile, or its warm-up failed.
         """
         self._cpu_before_s = self._wait_until_ready()
         cpu_s, size = kernel_limits(
             limits, address_space=keeper.spare_bytes(self.pid), cpu_used_s=self._cpu_before_s
         )
         try:
-            if self.ended:  # the number may be another process's by now
+            if self.ended:  # its number may be another process's by now
                 raise ProcessLookupError
-            if keeper.may_limit:
+            if keeper.may_limit and self.pid > 0:  # 0 means a process of another /proc; to prlimit(2) it means us
                 self._limit(cpu_s, size, keeper)
             self._limits = limits
             self._began_s = time.monotonic()
             self.socket.send(BEGIN.pack(ROLES[role], cpu_s, size))
         except (ProcessLookupError, BrokenPipeError, ConnectionResetError):
-            raise SpareDied(_DIED) from None
+            raise SandboxUnavailable(_DIED) from None
 
     def _limit(self, cpu_s: int, size: int, keeper: Prison) -> None:
         """Limit it from outside, where that is allowed. Root in a container is not: it lacks CAP_SYS_RESOURCE.
@@ -125,7 +120,7 @@ class Jailed:
             self.socket.settimeout(max(deadline - time.monotonic(), 0.001))
             head = self.socket.recv(READY.size, socket.MSG_WAITALL)
             if len(head) < READY.size:
-                raise SpareDied(_DIED)
+                raise SandboxUnavailable(_DIED)
             mark, cpu_s = READY.unpack(head)
             if mark == READY_MARK:
                 self.socket.settimeout(None)
@@ -136,7 +131,7 @@ class Jailed:
             text = f"a sandbox process was not ready within {READY_TIMEOUT_S:g} s: is the machine overloaded?"
             raise SandboxUnavailable(text) from None
         except ConnectionResetError:
-            raise SpareDied(_DIED) from None
+            raise SandboxUnavailable(_DIED) from None
 
     def finish(self, report: Ended | None) -> None:
         """The process was reaped; None when it went down with its zygote."""
@@ -169,18 +164,13 @@ class Jailed:
 
     @property
     def ended(self) -> bool:
-        """Whether the process has died, reaped or not."""
+        """Whether the process has died, reaped or not; one that is still to be born has not."""
         with self._lock:
             if self._ended.is_set() or self._pidfd < 0:
-                return True
+                return self._ended.is_set()
             poller = select.poll()
             poller.register(self._pidfd, select.POLLIN)
             return bool(poller.poll(0))
-
-    @property
-    def finished(self) -> bool:
-        """Whether the process has been reaped."""
-        return self._ended.is_set()
 
     def kill(self) -> None:
         """Send SIGKILL, by pidfd: it cannot hit a process that has taken over the number. Idempotent."""

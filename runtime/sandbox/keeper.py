@@ -14,7 +14,7 @@ from contextlib import suppress
 from typing import Final
 
 from ...errors import ProtocolError, SandboxUnavailable
-from .jail import Jailed, SpareDied
+from .jail import Jailed
 from .protocol import (
     MAX_CONTROL_BYTES,
     Ended,
@@ -100,13 +100,24 @@ class Keeper:
             why = self._failure or f"the sandbox's zygote was not up within {_START_TIMEOUT_S:g} s"
             self.stop()
             raise SandboxUnavailable(why)
+        self._check_that_we_may_kill()
         return self._hello.walls
+
+    def _check_that_we_may_kill(self) -> None:
+        try:
+            signal.pidfd_send_signal(self._zygote_pidfd, 0)
+        except PermissionError as error:
+            self.stop()
+            text = f"the host may not kill its sandbox processes ({error}): give it CAP_KILL, or an ordinary user"
+            raise SandboxUnavailable(text) from None
+        except OSError:
+            pass  # it died this moment; whoever asks it for a spare is told so
 
     def spawn(self) -> Jailed:
         """Ask for one more spare; returns at once, before it exists.
 
         Raises:
-            SpareDied: the zygote has died.
+            SandboxUnavailable: the zygote has died.
         """
         ours, theirs = socket.socketpair()
         with self._lock:
@@ -123,7 +134,7 @@ class Keeper:
                 with self._lock:
                     self._live.pop(jailed.number, None)
                 ours.close()
-                raise SpareDied("the sandbox's zygote has died: try again, a new one is started") from None
+                raise SandboxUnavailable("the sandbox's zygote has died: try again, a new one is started") from None
         return jailed
 
     def watch(self, jailed: Jailed, wall_s: float) -> None:
@@ -221,7 +232,9 @@ class Keeper:
                 self._sleeps_until = float("inf")
                 return None
             self._sleeps_until = self._deadlines[0][0]
-        return max(0, int((self._sleeps_until - time.monotonic()) * 1000) + 1)
+            # poll(2) counts in a C int; a clock that looks up once an hour does no harm.
+            seconds = min(self._sleeps_until - time.monotonic(), 3600.0)
+        return max(0, int(seconds * 1000) + 1)
 
     def _expire(self) -> None:
         now = time.monotonic()

@@ -1,6 +1,7 @@
 """The few C library calls that Python 3.11 has no name for, with errors as `OSError`."""
 
 import ctypes
+import errno
 import os
 from typing import Final
 
@@ -24,7 +25,7 @@ def call(name: str, *arguments: int | bytes | ctypes.Array[ctypes.c_uint32] | No
     try:
         function = getattr(_libc, name)
     except AttributeError:
-        raise OSError(38, f"{name}: not in this C library") from None
+        raise OSError(errno.ENOSYS, f"{name}: not in this C library") from None
     words = [ctypes.c_long(a) if isinstance(a, int) else a for a in arguments]
     result = int(function(*words))
     if result == -1:

@@ -23,6 +23,7 @@ ZYGOTE_DESCRIPTORS: Final = 4096  # one pidfd a living spare
 _WARM_UP_CPU_S: Final = 20  # soft limits of a spare that nobody has taken yet: our own code, but bounded
 _WARM_UP_BYTES: Final = 4 * 2**30
 _STACK_BYTES: Final = 8 * 2**20
+_MOST: Final = 2**62  # what the kernel and Python can both count
 _NOTHING: Final = (
     resource.RLIMIT_NPROC,  # no processes, no threads; does not bind root
     resource.RLIMIT_FSIZE,
@@ -83,7 +84,8 @@ def kernel_limits(limits: Limits, *, address_space: int, cpu_used_s: float) -> t
         address_space: bytes that the process has before the visit; `limits.memory_mib` comes on top.
         cpu_used_s: seconds that the process has used before the visit.
     """
-    return math.ceil(cpu_used_s + limits.cpu_s), address_space + limits.memory_mib * 2**20
+    cpu_s, size = math.ceil(cpu_used_s + limits.cpu_s), address_space + limits.memory_mib * 2**20
+    return min(cpu_s, _MOST), min(size, _MOST)
 
 
 def limit(pid: int, cpu_s: int, address_space: int) -> None:

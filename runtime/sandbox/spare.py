@@ -36,11 +36,14 @@ class Entry:
 
     @classmethod
     def load(cls, path: str) -> "Entry":
-        """Import ``"package.module:function"``; the module may define ``warm_up()``."""
+        """Import ``"package.module:function"``; the module may define ``prepare()`` and ``warm_up()``.
+
+        `prepare` runs now, in the zygote: what is imported on first use must be here before the files are gone.
+        """
         module_name, _, function = path.partition(":")
         module = importlib.import_module(module_name)
-        if hasattr(module, "warm_up"):
-            module.warm_up()  # in the zygote too: what it imports on first use must be there before the files are gone
+        if hasattr(module, "prepare"):
+            module.prepare()
         return cls(getattr(module, function), getattr(module, "warm_up", None))
 
 

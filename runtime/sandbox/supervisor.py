@@ -8,7 +8,7 @@ from typing import Final
 
 from ...errors import ConfigurationError, SandboxUnavailable
 from ..options import Limits
-from .jail import Exit, Jailed, SpareDied
+from .jail import Exit, Jailed
 from .keeper import Keeper
 from .protocol import EXIT_CRASHED, EXIT_MEMORY, ROLES, WallReport
 
@@ -61,12 +61,6 @@ class Jailer:
         """
         if role not in ROLES:
             raise ConfigurationError(f"role {role!r}: one of {', '.join(ROLES)} is needed")
-        try:
-            return self._open(limits, role)
-        except SpareDied:  # while it waited, alone or with its zygote: once more
-            return self._open(limits, role)
-
-    def _open(self, limits: Limits, role: str) -> Jailed:
         keeper = self._living()
         jailed = self._take(keeper)
         try:
@@ -124,7 +118,7 @@ class Jailer:
         with self._lock:
             while self._pool:
                 jailed = self._pool.popleft()
-                if not jailed.finished:
+                if not jailed.ended:
                     return jailed
                 jailed.discard()
         return keeper.spawn()
@@ -132,7 +126,7 @@ class Jailer:
     def _refill(self, keeper: Keeper) -> None:
         with self._lock:
             if keeper is self._keeper and keeper.alive:
-                with suppress(SpareDied):  # the zygote died this moment: the next visit starts a new one
+                with suppress(SandboxUnavailable):  # the zygote died this moment: the next visit starts a new one
                     self._fill(keeper)
 
     def _fill(self, keeper: Keeper) -> None:

@@ -11,27 +11,26 @@ import socket
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from ...agents.manifest import closure_id
 from ...agents.state import capture, name_of, new_shell, restore
 from ...errors import CodeDenied, ConnectionLost, NotExposed, ProtocolError
 from ..channel import Channel
 from ..driver import Driver
 from ..exports import Export
 from ..exposure import Interface
-from ..peer import OURS, Peer
+from ..peer import DIRECTORY, OURS, Peer
 from ..proxy import Proxy, peer_and_number
 from ..session import Asked
-from ..transport import PlainTransport
+from ..transport import PlainTransport, Transport
 from ..wire.codecs import CODECS
-from ..wire.frames import FrameReader, write_frame
-from ..wire.messages import Body, Call, Message, Output, Provide, Result
+from ..wire.frames import write_frame
+from ..wire.messages import Body, Call, Message, Op, Output, Provide
 from ..wire.values import Mobile
 from .language.policy import PolicyRefused, compile_module
 from .language.world import World
 from .language.world import warm_up as warm_up_world
 from .protocol import EXIT_MEMORY
 
-__all__ = ["AGENTS", "main", "warm_up"]
+__all__ = ["AGENTS", "main", "prepare", "warm_up"]
 
 AGENTS: Final = 2  # a capability that only a visit gives: a mobile object that stays there
 MAX_FRAME_BYTES: Final = 64 * 1024 * 1024  # the host counts what it sends in, and sends nothing larger
@@ -42,9 +41,9 @@ MAX_COMPLAINTS: Final = 20  # of the language policy, in one refusal
 class _JailPeer(Peer):
     """The end inside a jail: it has one thread and one chain."""
 
-    def __init__(self, sock: socket.socket) -> None:
+    def __init__(self, transport: Transport) -> None:
         super().__init__("the host")
-        channel = Channel(PlainTransport(sock), codecs=CODECS.values(), max_frame_bytes=MAX_FRAME_BYTES)
+        channel = Channel(transport, codecs=CODECS.values(), max_frame_bytes=MAX_FRAME_BYTES)
         self.driver = Driver(channel, self, initiator=False)
 
     def serve(self, asked: Asked) -> tuple[Message, Sequence[bytes]]:
@@ -62,8 +61,8 @@ class _JailPeer(Peer):
 class AgentsPeer(_JailPeer):
     """Holds the mobile objects of one visit."""
 
-    def __init__(self, sock: socket.socket) -> None:
-        super().__init__(sock)
+    def __init__(self, transport: Transport) -> None:
+        super().__init__(transport)
         self.world = World(write=self.write)
         self._departing = False
         self._manifests: dict[str, Mapping[str, str]] = {}  # by closure
@@ -180,25 +179,75 @@ def _complaints(refused: PolicyRefused) -> str:
     return "language policy: " + "; ".join(shown) + (f"; and {more} more" if more > 0 else "")
 
 
-def warm_up() -> None:
-    """Exercise what is initialised on first use, while there still is a file system."""
+_WARM: Final = {"warm": "0" * 64}
+_WARM_SOURCE: Final = """
+class Warm:
+    def __init__(self):
+        self.seen = []
+
+    def look(self, shop):
+        for price in range(3):
+            self.seen.append(f"{shop} {price}")
+        print(len(self.seen))
+        return self.seen
+"""
+_warm_code: list[bytes] = []
+
+
+def prepare() -> None:
+    """In the zygote: import and set up all that agent code may need, while there still is a file system."""
     warm_up_world()
-    marshal.loads(marshal.dumps(compile_module("x = 1", name="warm", digest="0" * 64)))
-    nobody = Peer("nobody")
-    body, blobs = nobody.encode(([1, (2.5, "three")], {"four": {5}, "six": b"7"}), str)
+    _warm_code.append(marshal.dumps(compile_module(_WARM_SOURCE, name="warm", digest=_WARM["warm"])))
+    warm_up()
+
+
+def warm_up() -> None:
+    """In a spare, before its last wall: a small visit, so that the pages a visit writes to are its own already."""
+    host, agent = Peer("the visit"), Mobile(_WARM, "warm", "Warm", {"seen": []})
+    host.mobile_out = lambda obj: agent  # type: ignore[method-assign]
     codec = next(iter(CODECS.values()))
-    (frame,) = FrameReader(4096).feed(b"".join(write_frame(codec.id, codec.encode(Result(1, body)), blobs)))
-    message = codec.decode(frame.body)
-    assert isinstance(message, Result)
-    nobody.decode(message.body, frame.blobs)
-    closure_id({"warm": "0" * 64})
+    said: list[Message] = [
+        Provide([("warm", _WARM["warm"], _warm_code[0])]),
+        Call(1, 1, DIRECTORY, Op.CALL, "load", [], host.encode(([agent],), str)[0]),
+        Call(2, 3, 1, Op.CALL, "look", [], host.encode(("shop",), str)[0]),
+        Call(3, 5, DIRECTORY, Op.CALL, "depart", [], host.encode(([],), str)[0]),
+    ]
+    AgentsPeer(_Recorded([b"".join(write_frame(codec.id, codec.encode(one))) for one in said])).driver.run()
 
 
-_ROLES: Final[dict[str, Callable[[socket.socket], _JailPeer]]] = {"visit": AgentsPeer, "compile": CompilerPeer}
+class _Recorded:
+    """A transport from which the host's half of a conversation is heard, whatever is answered."""
+
+    def __init__(self, said: list[bytes]) -> None:
+        self._said = said[::-1]
+
+    def receive(self) -> bytes | None:
+        return self._said.pop() if self._said else b""
+
+    def wait_readable(self, timeout_s: float | None) -> bool:
+        return True
+
+    def send(self, buffers: Sequence[bytes], full: Callable[[], None]) -> None:
+        pass
+
+    def buffered(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return -1
+
+    def abort(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+_ROLES: Final[dict[str, Callable[[Transport], _JailPeer]]] = {"visit": AgentsPeer, "compile": CompilerPeer}
 
 
 def main(sock: socket.socket, role: str) -> None:
     """Serve the host until it closes the connection or kills this process."""
-    peer = _ROLES[role](sock)
+    peer = _ROLES[role](PlainTransport(sock))
     with contextlib.suppress(ConnectionLost):
         peer.driver.run()

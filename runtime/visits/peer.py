@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...agents.closure import closure_of
 from ...agents.manifest import closure_id
-from ...agents.state import capture
+from ...agents.state import capture, name_of
 from ...errors import AgentError, ConfigurationError, LimitExceeded, ProtocolError
 from ..channel import Channel
 from ..driver import Driver
@@ -116,7 +116,7 @@ class VisitPeer(Peer):
         for digest, source in closure.sources.items():
             admission.store.put(digest, source)
         self._admit(closure.manifest, True)
-        return Mobile(closure.manifest, closure.module, closure.qualname, capture(obj))
+        return Mobile(closure.manifest, closure.module, name_of(obj), capture(obj))
 
     def _admit(self, manifest: Mapping[str, str], ours: bool) -> None:
         """Have the code of a closure ready to go in ahead of the message that needs it."""

@@ -41,6 +41,7 @@ class Scope:
         self.office = office
         self.traveller = Traveller(caller.address, caller, f"{who}@{caller.address[0]}:{caller.address[1]}")
         self.handles: list[Handle] = []
+        self.held = contextlib.ExitStack()  # what stays as it is until the call is over
         self.departed: dict[int, Handle] = {}  # by id of the handle that left the visit: its state, on the way home
         self._output = output
         self._lock = threading.RLock()
@@ -89,6 +90,8 @@ class Scope:
             visit = self._visit
         if visit is not None:
             visit.end(error)
+        if error is None:
+            self.held.close()
 
 
 class Visit:
@@ -148,7 +151,7 @@ class Visit:
             self._ended = True
         self._jailed.kill()
         self.peer.driver.close(VisitEnded("the visit is over"))
-        self._jailed.close()
+        self._jailed.discard()
         wall_s = time.monotonic() - self._begun_s
         why = "" if error is None else error.limit if isinstance(error, LimitExceeded) else str(error)
         announce(VisitOver(self.agent, self._scope.traveller.label, wall_s, self.peer.calls, why))

@@ -9,12 +9,14 @@ from typing import Any, Final
 
 from ...errors import ProtocolError
 from .audit import EAGER, TooMuch, audit, check_hashes
+from .blobs import Blobs
 from .bounds import BOUNDS, Bounds
 from .enums import read_enum, read_flag
 from .hooks import DecodeHooks
 from .kinds import PLAIN, Item, Kind, Row, Tag
 from .manifests import check_class_name, check_manifests
 from .messages import Body
+from .order import inner_first
 from .portable import Portable, find_named
 from .raised import Raised, rebuild
 from .scalars import READ
@@ -53,8 +55,8 @@ class _Decoder:
     """One message's rows becoming objects."""
 
     __slots__ = (
-        *("_blob_left", "_blobs", "_bounds", "_completed", "_hooks", "_keys", "_kinds", "_layouts", "_manifests"),
-        *("_objects", "_read", "_rows", "_shells", "_state", "_suspect", "_waiting"),
+        *("_blobs", "_bounds", "_completed", "_hooks", "_keys", "_kinds", "_layouts", "_manifests"),
+        *("_objects", "_rows", "_shells", "_state", "_suspect", "_waiting"),
     )
 
     def __init__(self, body: Body, blobs: memoryview, hooks: DecodeHooks, bounds: Bounds) -> None:
@@ -65,9 +67,7 @@ class _Decoder:
             check_manifests(body.manifests)
         self._rows = rows
         self._manifests = body.manifests
-        self._blobs = blobs
-        self._blob_left = len(blobs)
-        self._read: dict[tuple[int, int], bytes] = {}  # blobs made into bytes, by place
+        self._blobs = Blobs(blobs)
         self._hooks = hooks
         self._bounds = bounds
         try:
@@ -91,7 +91,7 @@ class _Decoder:
             if opener is None:
                 raise ProtocolError(f"a row of unknown kind {self._kinds[number]}")
             opener(self, number, row)
-        order = self._inner_first() if len(self._shells) > 1 else self._shells
+        order = inner_first(self._rows, self._shells) if len(self._shells) > 1 else self._shells
         self._audit()
         for number in self._waiting:
             if self._state[number] == _WAITING:
@@ -144,7 +144,7 @@ class _Decoder:
         if len(item) < 2 or type(item[0]) is not int:
             raise ProtocolError("an array that is neither a reference nor an inline value")
         if item[0] == Tag.BYTES:
-            return self._bytes(item)
+            return self._blobs.take(item)
         reader = _READ.get(item[0])
         if reader is None:
             raise ProtocolError(f"an inline value with unknown tag {item[0]}")
@@ -154,20 +154,6 @@ class _Decoder:
             raise
         except (TypeError, ValueError, ArithmeticError, LookupError, OSError, ImportError) as error:
             raise ProtocolError(f"an inline value with tag {item[0]} that cannot be read: {error}"[:300]) from None
-
-    def _bytes(self, item: list[Any]) -> bytes:
-        """A byte string from behind the body. All together are no longer than what came, however often referred to."""
-        if tuple(map(type, item)) != (int, int, int):
-            raise ProtocolError("a byte string without offset and length")
-        _, offset, length = item
-        made = self._read.get((offset, length))
-        if made is not None:
-            return made
-        if offset < 0 or length < 0 or offset + length > len(self._blobs) or length > self._blob_left:
-            raise ProtocolError("a byte string that did not come with the message")
-        self._blob_left -= length
-        self._read[offset, length] = made = bytes(self._blobs[offset : offset + length])
-        return made
 
     # --- first pass: what is plain is done at once, mutable objects begin empty ---
     def _wait(self, number: int) -> None:
@@ -243,9 +229,7 @@ class _Decoder:
     def _open_bytearray(self, number: int, row: Row) -> None:
         if len(row) != 2 or type(row[1]) is not list or row[1][:1] != [Tag.BYTES]:
             raise ProtocolError("a bytearray without its bytes")
-        self._objects[number] = bytearray(self._bytes(row[1]))
-        # Bytearrays cannot be shared as bytes are: each counts, or a thousand could be had for the bytes of one.
-        self._read.pop((row[1][1], row[1][2]), None)
+        self._objects[number] = bytearray(self._blobs.take(row[1], share=False))
 
     def _open_capability(self, number: int, row: Row) -> None:
         payload = row[1:]
@@ -408,26 +392,6 @@ class _Decoder:
         self._state[number] = _BUSY
         state = self._values([self._rows[number][4]])
         self._hooks.fill(self._objects[number], state[0])
-
-    def _inner_first(self) -> list[int]:
-        """The mobile rows, those that others contain before these; without recursion, and blind to cycles."""
-        order: list[int] = []
-        seen = bytearray(len(self._rows))
-        stack = [(number, False) for number in reversed(self._shells)]
-        while stack:
-            number, done = stack.pop()
-            if done:
-                if self._kinds[number] == Kind.MOBILE:
-                    order.append(number)
-                continue
-            if seen[number] or self._state[number] == _READY:
-                continue
-            seen[number] = 1
-            stack.append((number, True))
-            for item in self._rows[number]:
-                if type(item) is list and len(item) == 1 and type(item[0]) is int and 0 <= item[0] < len(seen):
-                    stack.append((item[0], False))
-        return order
 
 
 _READ: Final[dict[int, Callable[[list[Any]], object]]] = {**READ, Tag.ENUM: read_enum, Tag.FLAG: read_flag}

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from emporion.runtime.options import Limits
@@ -201,3 +202,16 @@ def test_one_visit_finds_nothing_of_another(jailer: Jailer) -> None:
     attempt(jailer, "import builtins; builtins.left_behind = 1; json.left_behind = 1")
 
     assert "AttributeError" in attempt(jailer, "said = json.left_behind").error
+
+
+def test_descriptors_that_a_visit_sends_go_nowhere(jailer: Jailer) -> None:
+    """It may pass its own socket along; a host that reads bytes drops it, and still sees the end of the stream."""
+    source = b"socket.send_fds(sock, [b'x'], [3, 0, 1, 2]); sock.recv(1)"
+    with jailer.open(Limits()) as jailed:
+        jailed.socket.sendall(len(source).to_bytes(4, "little") + source)
+        jailed.socket.settimeout(5)
+        before = len(list(Path("/proc/self/fd").iterdir()))
+        assert jailed.socket.recv(1) == b"x"
+        assert len(list(Path("/proc/self/fd").iterdir())) == before
+        jailed.kill()
+        assert jailed.socket.recv(1) == b""

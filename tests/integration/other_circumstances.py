@@ -6,6 +6,7 @@ and shows them under the same paths there; nothing outside it changes.
     ordinary   as user 65534, which may read them
     fewer      the same, and no namespace can be had
     private    as root, from a checkout that only root may read
+    powerless  as root without the right to signal other users' processes
 """
 
 import os
@@ -18,6 +19,7 @@ import emporion
 from emporion.runtime.sandbox.libc import call, set_dumpable
 
 NOBODY = 65534
+DROP_FROM_BOUNDING_SET, CAP_KILL = 24, 5
 NEW_MOUNTS, NEW_USER = 0x20000, 0x10000000
 BIND, RECURSIVE, PRIVATE = 4096, 0x4000, 1 << 18
 NEEDED = [Path(p) for p in (sys.base_prefix, sys.prefix, emporion.__path__[0])]
@@ -58,7 +60,9 @@ def main(kind: str, text: str) -> None:
     os.umask(0o022)
     call("unshare", NEW_MOUNTS)
     call("mount", None, b"/", None, RECURSIVE | PRIVATE, None)
-    if kind == "private":
+    if kind == "powerless":
+        call("prctl", DROP_FROM_BOUNDING_SET, CAP_KILL, 0, 0, 0)
+    elif kind == "private":
         root = Path(emporion.__path__[0]).resolve()
         shadow(root.parent, "700", [p.resolve() for p in NEEDED if root.parent in p.resolve().parents])
     else:

@@ -343,7 +343,15 @@ def test_an_entry_that_cannot_be_loaded_is_named(entry: str, why: str) -> None:
         jailer.start()
 
 
-def run_as(kind: str) -> list[str]:
+def test_limits_without_measure_are_no_mistake(jailer: Jailer) -> None:
+    """The largest numbers that `Limits` takes do not fit into a C int, or a kernel's limit."""
+    with jailer.open(Limits(cpu_s=2.0**52, wall_s=2.0**52, memory_mib=2**52)) as jailed:
+        assert run_in(jailed, "said = len(bytearray(2**20))").said == 2**20
+        with jailer.open(Limits(wall_s=0.2)) as short:
+            assert short.wait(5).reason == "wall_s"
+
+
+def run_as(kind: str, *, fails: bool = False) -> str:
     """What `HOST` prints under other circumstances."""
     if os.geteuid() != 0:
         pytest.skip("only root can become somebody else; the other tests here run as an ordinary user then")
@@ -352,18 +360,18 @@ def run_as(kind: str) -> list[str]:
     )
     if result.returncode and "unshare: Operation not permitted" in result.stderr:
         pytest.skip("root may not take a mount namespace here")
-    assert result.returncode == 0, result.stderr
-    return result.stdout.split()
+    assert bool(result.returncode) == fails, result.stderr
+    return result.stderr if fails else result.stdout
 
 
 def test_an_ordinary_user_gets_every_wall() -> None:
-    held, cpu, memory, uid, *_ = run_as("ordinary")
+    held, cpu, memory, uid, *_ = run_as("ordinary").split()
 
     assert (held, cpu, memory, uid) == ("True", "cpu_s", "memory_mib", "65534")
 
 
 def test_without_namespaces_the_other_walls_stand_and_the_report_says_what_is_missing() -> None:
-    held, cpu, memory, uid, names, empty_root, notes = run_as("fewer")
+    held, cpu, memory, uid, names, empty_root, notes = run_as("fewer").split()
 
     assert (held, cpu, memory, uid) == ("True", "cpu_s", "memory_mib", "65534")
     assert (names, empty_root) == ("none", "False")
@@ -371,7 +379,11 @@ def test_without_namespaces_the_other_walls_stand_and_the_report_says_what_is_mi
 
 
 def test_a_checkout_that_only_root_can_read_serves_visits() -> None:
-    held, cpu, memory, uid, *_ = run_as("private")
+    held, cpu, memory, uid, *_ = run_as("private").split()
 
     assert (held, cpu, memory) == ("True", "cpu_s", "memory_mib")
     assert uid != "0"
+
+
+def test_a_host_that_could_not_kill_a_visit_opens_none() -> None:
+    assert "CAP_KILL" in run_as("powerless", fails=True)

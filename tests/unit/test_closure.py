@@ -344,8 +344,9 @@ def test_a_module_run_again_by_hand_travels_anew(write: Write) -> None:
 
 def test_a_loader_that_changes_code_is_taken_at_its_word(write: Write, tmp_path: Path) -> None:
     class Changing(importlib.machinery.SourceFileLoader):
-        def source_to_code(self, data: Any, path: Any, *, _optimize: int = -1) -> Any:
-            return super().source_to_code(bytes(data).replace(b"old", b"changed"), path)
+        def get_code(self, fullname: str) -> Any:
+            source = self.get_data(self.path).replace(b"old", b"changed")
+            return compile(source, self.path, "exec", dont_inherit=True)
 
     write({"elsewhere/file.py": AGENT})
     loader = Changing("changed", str(tmp_path / "elsewhere/file.py"))

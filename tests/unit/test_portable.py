@@ -132,6 +132,12 @@ def test_instances_of_registered_classes_come_back_equal_and_of_the_same_class(v
     assert type(back) is type(value)
 
 
+def test_the_class_and_its_fields_are_named_once_a_message() -> None:
+    body, _ = encode_values([Price(1), Price(2)], Nothing(), label=str)
+    name = registered_name(Price)
+    assert body.rows == [[Kind.PORTABLE, name, ["amount", "currency"], 1, "EUR"], [Kind.PORTABLE_LIKE, 0, 2, "EUR"]]
+
+
 def test_a_member_of_an_enum_comes_back_as_that_very_member() -> None:
     assert trip(Colour.RED) is Colour.RED
 

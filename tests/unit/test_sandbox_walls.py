@@ -220,6 +220,24 @@ jailed.kill()
     assert out == f"(3, 4) {2**20}"
 
 
+def test_a_process_id_of_zero_never_limits_the_host_itself() -> None:
+    """To prlimit(2), 0 is the caller: a descriptor that is no pidfd must not lead there."""
+    out = run("""
+import types
+from emporion.runtime.sandbox.jail import Jailed
+from emporion.runtime.sandbox.protocol import READY, READY_MARK
+ours, theirs = socket.socketpair()
+theirs.send(READY.pack(READY_MARK, 0.25))
+jailed = Jailed(1, ours)
+jailed.forked(os.pipe()[0])
+before = resource.getrlimit(resource.RLIMIT_CPU)
+keeper = types.SimpleNamespace(may_limit=True, spare_bytes=lambda pid: 2**32)
+jailed.begin(Limits(cpu_s=2), 'visit', keeper)
+print(jailed.pid, resource.getrlimit(resource.RLIMIT_CPU) == before)
+""")
+    assert out == "0 True"
+
+
 def test_only_the_three_null_devices_and_the_socket_are_open_in_a_spare() -> None:
     out = run("""
 from emporion.runtime.sandbox.protocol import READY

@@ -559,6 +559,12 @@ def test_rows_that_no_sender_writes_are_refused(roots: list[Any], rows: list[lis
         decode(roots, *rows)
 
 
+@pytest.mark.parametrize("rows", [[[Kind.TUPLE, [0]]], [[Kind.TUPLE, [1]], [Kind.LIST, [2]], [Kind.TUPLE, [2]]]])
+def test_a_tuple_that_contains_itself_is_refused(rows: list[list[Any]]) -> None:
+    with pytest.raises(ProtocolError, match="contains itself"):
+        decode([[0]], *rows)
+
+
 def test_one_blob_cannot_be_had_many_times_in_parts() -> None:
     assert decode([[Tag.BYTES, 0, 2], [Tag.BYTES, 0, 2], [Tag.BYTES, 2, 2]], blobs=b"abcd") == [b"ab", b"ab", b"cd"]
     with pytest.raises(ProtocolError, match="did not come"):
@@ -599,6 +605,19 @@ def collisions(count: int) -> list[list[Any]]:
     return [[Tag.INT, format(k * (2**61 - 1) + 5, "x")] for k in range(1, count + 1)]
 
 
+def test_floats_with_equal_hashes_are_refused() -> None:
+    """hash() of a float is taken modulo 2**61 - 1: shifting by 61 bits, and some rotations, leave it as it is."""
+    wanted = sum(1 << shift for shift in range(0, 60, 10))
+    turned = ((wanted >> turn | wanted << 61 - turn) & 2**61 - 1 for turn in range(61))
+    mantissas = [number for number in turned if 2**52 <= number < 2**53]
+    found = [math.ldexp(number, power) for number in mantissas for power in range(-1050, 970)]
+    equal = [number for number in found if hash(number) == wanted]
+    assert len(set(equal)) > BOUNDS.max_equal_hashes
+    with pytest.raises(ProtocolError, match="equal hashes"):
+        decode([[0]], [Kind.DICT, *equal, *equal])
+    assert "equal hashes" in refuse(dict.fromkeys(equal)).why
+
+
 @pytest.mark.parametrize("kind", [Kind.SET, Kind.FROZENSET, Kind.DICT])
 def test_twenty_thousand_equal_hashes_are_refused_fast(kind: int) -> None:
     items = collisions(20_000)
@@ -626,12 +645,14 @@ def test_colliding_tuples_and_decimals_are_refused() -> None:
         decode([[0]], [Kind.SET, *([n] for n in range(1, 100))], *tuples)
 
 
-def test_tuples_that_would_take_forever_to_hash_are_refused_at_both_ends() -> None:
+@pytest.mark.parametrize("row", [[Kind.SET, [1]], [Kind.FROZENSET, [1]], [Kind.DICT, [1], None]])
+def test_tuples_that_would_take_forever_to_hash_are_refused(row: list[Any]) -> None:
     doubling: list[list[Any]] = [[Kind.TUPLE, [n + 1], [n + 1]] for n in range(1, 60)]
-    started = time.perf_counter()
     with pytest.raises(ProtocolError, match="hashing"):
-        decode([[0]], [Kind.SET, [1]], *doubling, [Kind.TUPLE])
-    assert time.perf_counter() - started < 1.0
+        decode([[0]], row, *doubling, [Kind.TUPLE])
+
+
+def test_tuples_that_would_take_too_long_to_hash_are_refused_at_the_sender_too() -> None:
     value: tuple[Any, ...] = ()
     for _ in range(18):
         value = (value, value)

@@ -94,15 +94,16 @@ def make_print(write: Callable[[str], None]) -> Callable[..., None]:
     """`print` that gives each call's whole text to `write`; ``file=`` takes objects of the agent's own classes."""
 
     def print(*values: Any, sep: Any = " ", end: Any = "\n", file: Any = None, flush: bool = False) -> None:
-        text = _printed(values, sep, end)
+        pieces = _printed(values, sep, end)
         if file is None:
-            write(text)
-        elif is_own_class(type(file)):
-            file.write(text)
-            if flush:
-                file.flush()
-        else:
+            write("".join(pieces))
+            return
+        if not is_own_class(type(file)):
             raise TypeError(f"print(file=...) takes an object of a class of your own, not {describe(file)}")
+        for piece in pieces:
+            file.write(piece)
+        if flush:
+            file.flush()
 
     return print
 
@@ -111,16 +112,20 @@ def plain_print(write: Callable[[str], None]) -> Callable[..., None]:
     """`print` for a world without the language wall: ``file=`` takes anything with a `write` method."""
 
     def print(*values: Any, sep: Any = " ", end: Any = "\n", file: Any = None, flush: bool = False) -> None:
-        (write if file is None else file.write)(_printed(values, sep, end))
+        (write if file is None else file.write)("".join(_printed(values, sep, end)))
 
     return print
 
 
-def _printed(values: Iterable[Any], sep: str | None, end: str | None) -> str:
+def _printed(values: Iterable[Any], sep: str | None, end: str | None) -> list[str]:
+    """The pieces of text that `print` writes one by one."""
     for name, value in (("sep", sep), ("end", end)):
         if value is not None and not issubclass(type(value), str):
             raise TypeError(f"{name} must be None or a string, not {type(value).__name__}")
-    return (" " if sep is None else sep).join([str(value) for value in values]) + ("\n" if end is None else end)
+    pieces: list[str] = []
+    for value in values:
+        pieces += [" " if sep is None else sep, str(value)]
+    return [*pieces[1:], "\n" if end is None else end]
 
 
 # --- classes ---------------------------------------------------------------------------------------------------------

@@ -57,8 +57,8 @@ INTROSPECTION: Final = frozenset(
 )
 
 # Dunder methods an agent's class may define. Left out on purpose: what makes or alters classes (__prepare__,
-# __instancecheck__, __subclasshook__, __mro_entries__, __class_getitem__), what rebuilds objects (__reduce__), what hides
-# the true attributes of an object (__getattribute__, __class__, __dict__), what runs unasked (__del__).
+# __instancecheck__, __subclasshook__, __mro_entries__, __class_getitem__), what rebuilds objects (__reduce__),
+# what hides an object's true attributes (__getattribute__, __class__, __dict__), what runs unasked (__del__).
 DEFINABLE: Final = frozenset(
     f"__{name}__"
     for name in """

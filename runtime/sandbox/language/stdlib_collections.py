@@ -79,10 +79,18 @@ def _user_class(real: Any, **changed: Any) -> Any:
     return made
 
 
-def _copied_dict(self: Any) -> Any:
+def _shallow_dict(self: Any) -> Any:
     """A new object of the same class around a copy of the data."""
     made = rebuild(self, lambda part: part)
     made.data = dict(self.data)
+    return made
+
+
+def _updated_dict(self: Any) -> Any:
+    """A new object of the same class that was given each item again."""
+    made = rebuild(self, lambda part: part)
+    made.data = {}
+    made.update(self)
     return made
 
 
@@ -93,7 +101,7 @@ def _copied_list(self: Any) -> Any:
     return made
 
 
-UserDict: Final = _user_class(collections.UserDict, copy=_copied_dict, __copy__=_copied_dict)
+UserDict: Final = _user_class(collections.UserDict, copy=_updated_dict, __copy__=_shallow_dict)
 UserList: Final = _user_class(collections.UserList, copy=_copied_list, __copy__=_copied_list)
 UserString: Final = collections.UserString
 

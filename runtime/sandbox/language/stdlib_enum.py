@@ -39,6 +39,7 @@ def _checked_pair(name: Any, value: Any) -> tuple[str, Any]:
     return check_field_name(name), value
 
 
+# What the classes below repeat, `EnumType` would otherwise take from the last of their bases.
 class Enum(enum.Enum, metaclass=_AgentEnumType):
     """`enum.Enum` for agents."""
 
@@ -46,17 +47,34 @@ class Enum(enum.Enum, metaclass=_AgentEnumType):
 class IntEnum(enum.IntEnum, Enum, metaclass=_AgentEnumType):
     """`enum.IntEnum` for agents."""
 
+    __str__ = enum.IntEnum.__str__
+    __format__ = enum.IntEnum.__format__
+
 
 class StrEnum(enum.StrEnum, Enum, metaclass=_AgentEnumType):
     """`enum.StrEnum` for agents."""
+
+    __str__ = enum.StrEnum.__str__
+    __format__ = enum.StrEnum.__format__
+
+    @staticmethod
+    def _generate_next_value_(name: str, start: int, count: int, last_values: list[str]) -> str:
+        return enum.StrEnum._generate_next_value_(name, start, count, last_values)  # else the last base's is taken
 
 
 class Flag(enum.Flag, Enum, metaclass=_AgentEnumType, boundary=enum.STRICT):
     """`enum.Flag` for agents."""
 
+    @staticmethod
+    def _generate_next_value_(name: str, start: int, count: int, last_values: list[Any]) -> Any:
+        return enum.Flag._generate_next_value_(name, start, count, last_values)
+
 
 class IntFlag(enum.IntFlag, Flag, metaclass=_AgentEnumType, boundary=enum.KEEP):
     """`enum.IntFlag` for agents."""
+
+    __str__ = enum.IntFlag.__str__
+    __format__ = enum.IntFlag.__format__
 
 
 for _cls in (Enum, IntEnum, StrEnum, Flag, IntFlag):

@@ -1,0 +1,163 @@
+"""`emporion demo`: the sample's mall and its shoppers as two processes, and their story as it happens.
+
+The mall is an ordinary `emporion host`; its log comes as JSON lines on a pipe. The shoppers are the sample's own
+program, which tells each act as a line of JSON.
+"""
+
+import json
+import os
+import secrets
+import selectors
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any, Final
+
+import typer
+
+from ...errors import CallTimeout, ConnectionLost, EmporionError
+from .telling import Teller
+
+__all__ = ["run"]
+
+SAMPLE: Final = Path(__file__).parents[2] / "samples" / "shopping_mall"
+PEOPLE: Final = ("nora", "otto", "moll")
+PATIENCE_S: Final = 60.0  # for the whole story, which takes about three seconds
+END_S: Final = 10.0  # for a process that was asked to end
+
+Record = dict[str, Any]
+
+
+def run() -> None:
+    """Play the story and tell it on stdout.
+
+    Raises:
+        EmporionError: One of the two processes failed; the text has its last words.
+        typer.Exit: 1, when something passed that should have been refused.
+    """
+    until_s = time.monotonic() + PATIENCE_S
+    with tempfile.TemporaryDirectory(prefix="emporion-demo-") as folder:
+        logins = Path(folder, "logins")
+        logins.touch(mode=0o600)
+        logins.write_text("".join(f"{name}:{secrets.token_urlsafe(16)}\n" for name in PEOPLE), encoding="utf-8")
+        with _process(_mall(logins)) as mall:
+            stage = _Stage(mall, until_s)
+            uri = stage.opening()
+            with _process([sys.executable, str(SAMPLE / "client" / "shoppers.py"), uri, str(logins), "--json"]) as client:
+                stage.play(client)
+
+
+def _mall(logins: Path) -> list[str]:
+    file = SAMPLE / "server" / "mall.py"
+    return [
+        *(sys.executable, "-m", "emporion", "host", f"{file}:Mall", "--name", "mall"),
+        *("--code-validator", f"{file}:code_validator", "--logins-file", str(logins), "--log-format", "json"),
+    ]
+
+
+class _Stage:
+    """Listens to both processes and hands the teller an act together with what the mall's log says about it."""
+
+    def __init__(self, mall: subprocess.Popen[bytes], until_s: float) -> None:
+        self._mall = mall
+        self._until_s = until_s
+        self._log = _Lines(mall.stderr)
+        self._teller = Teller()
+        self._records: list[Record] = []
+
+    def opening(self) -> str:
+        """Wait until the mall is open, walls around agents included; gives its URI."""
+        out = _Lines(self._mall.stdout)
+        uri = ""
+        while not uri or not any("agents" in record["message"] for record in self._records):
+            self._wait(out, self._log)
+            uri = uri or next(iter(out.drain()), "")
+            self._hear()
+            if out.ended or self._log.ended:
+                raise ConnectionLost(f"the mall did not open: {self._log.last or 'it said nothing'}")
+        self._teller.opening(uri, self._mall.pid, self._records)
+        self._records.clear()
+        return uri
+
+    def play(self, client: subprocess.Popen[bytes]) -> None:
+        """Tell the acts until the shoppers' program is over."""
+        self._teller.shoppers(client.pid)
+        out = _Lines(client.stdout)
+        while not out.ended:
+            self._wait(out, self._log)
+            acts = out.drain()
+            # Whatever the mall logged about an act was in our pipe before the shoppers could know its outcome.
+            self._hear()
+            for act in acts:
+                self._teller.act(json.loads(act), self._records)
+                self._records.clear()
+        code = client.wait(END_S)
+        if code:
+            words = client.stderr.read().decode(errors="replace") if client.stderr else ""
+            raise EmporionError(f"the shoppers' program failed: {words.strip().splitlines()[-1:] or code}")
+        self._teller.closing()
+
+    def _hear(self) -> None:
+        for line in self._log.drain():
+            try:
+                self._records.append(json.loads(line))
+            except ValueError:
+                continue  # no log record: a warning of Python's, or last words; `last` has them
+
+    def _wait(self, *pipes: "_Lines") -> None:
+        left_s = self._until_s - time.monotonic()
+        with selectors.DefaultSelector() as selector:
+            for pipe in pipes:
+                if not pipe.ended:
+                    selector.register(pipe.fd, selectors.EVENT_READ)
+            if left_s <= 0 or not selector.select(left_s):
+                raise CallTimeout(f"the demo did not come to its end within {PATIENCE_S:.0f} s: is the machine busy?")
+
+
+class _Lines:
+    """The whole lines that have come through a pipe."""
+
+    def __init__(self, pipe: IO[bytes] | None) -> None:
+        assert pipe is not None
+        self.fd = pipe.fileno()
+        self.ended = False
+        self.last = ""
+        self._rest = b""
+        os.set_blocking(self.fd, False)
+
+    def drain(self) -> list[str]:
+        """What is there now; does not wait."""
+        while not self.ended:
+            try:
+                data = os.read(self.fd, 65536)
+            except BlockingIOError:
+                break
+            self.ended = not data
+            self._rest += data
+        *lines, self._rest = self._rest.split(b"\n")
+        found = [line.decode(errors="replace") for line in lines]
+        self.last = found[-1] if found else self.last
+        return found
+
+
+@contextmanager
+def _process(command: list[str]) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that does not outlive its block."""
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    with process:
+        try:
+            yield process
+        finally:
+            process.send_signal(signal.SIGTERM)
+            try:
+                code = process.wait(END_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                raise
+        if code:
+            raise typer.Exit(1)

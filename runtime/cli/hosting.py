@@ -1,0 +1,52 @@
+"""`emporion host`: one object, served until somebody says stop."""
+
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import typer
+
+from ..host import Host
+from .logs import log_to_stderr
+
+__all__ = ["serve"]
+
+
+def serve(
+    obj: object,
+    name: str,
+    *,
+    listen: str,
+    passphrases: list[str] | dict[str, str] | None,
+    anonymous: bool,
+    validator: Callable[..., Any] | None,
+    state_dir: Path | None,
+    advertise: str | None,
+    json_log: bool,
+) -> None:
+    """Host `obj` as `name`; its URI is the one line on stdout.
+
+    Raises:
+        ConfigurationError: It cannot be hosted like that.
+        typer.Exit: 130 after Ctrl-C; SIGTERM ends it as an ordinary return.
+    """
+    log_to_stderr(as_json=json_log)
+    interrupted: list[int] = []
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        interrupted.append(number)
+        signal.default_int_handler(number, frame)
+
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # until the host has its own, which ends it cleanly too
+    signal.signal(signal.SIGINT, interrupt)
+    host = Host(
+        listen, passphrases=passphrases, allow_anonymous=anonymous, state_dir=state_dir, advertise=advertise
+    )
+    with host:
+        typer.echo(str(host.register(obj, name, code_validator=validator)))
+        host.serve_forever()
+    if interrupted:
+        raise typer.Exit(130)

@@ -1,0 +1,1 @@
+"""What the mall sells. Only these modules may leave it."""

@@ -1,0 +1,107 @@
+"""Walks everything agents can reach from the facades and the builtins by names they may spell."""
+
+import enum
+import types
+from collections import deque
+from collections.abc import Iterator
+from typing import Any, Final
+
+import pytest
+
+from emporion.runtime.sandbox.language.builtin_table import agent_builtins
+from emporion.runtime.sandbox.language.facade import Facade
+from emporion.runtime.sandbox.language.facades import FACADES
+from emporion.runtime.sandbox.language.guards import TYPE, may_private, type_of
+from emporion.runtime.sandbox.language.names import INTROSPECTION, Kind, kind_of
+from emporion.runtime.sandbox.language.ownership import may_store
+from emporion.runtime.sandbox.language.watched import read
+
+FORBIDDEN: Final = (types.ModuleType, types.FrameType, types.CodeType, types.TracebackType, types.CellType)
+MUTABLE: Final = (list, dict, set, bytearray, deque)
+LEAVES: Final = (str, bytes, int, float, complex, bool, type(None))
+
+
+def neighbours(value: Any) -> Iterator[tuple[str, Any]]:
+    """What an agent can get from `value` without calling it: spellable attributes, its type, its items."""
+    for name in sorted(set(object.__dir__(value)) | (set(type.__dir__(value)) if isinstance(value, type) else set())):
+        kind = kind_of(name)
+        if kind is Kind.DENIED or (kind is Kind.PRIVATE and not may_private(value, name)):
+            continue
+        try:
+            yield name, read(value, name)
+        except (AttributeError, TypeError, ValueError):
+            continue
+    yield "type()", type_of(value)
+    if isinstance(value, (list, tuple, set, frozenset)):
+        for index, item in enumerate(value):
+            yield f"[{index}]", item
+    elif isinstance(value, (dict, types.MappingProxyType)):
+        for key, item in value.items():
+            yield f"[{key!r}]", item
+
+
+def reached() -> dict[int, tuple[str, Any]]:
+    todo: list[tuple[str, Any]] = [(f"import {name}", facade) for name, facade in FACADES.items()]
+    table = agent_builtins(lambda text: None, lambda *arguments: None)
+    todo += [(name, value) for name, value in table.items() if name.isidentifier() and not name.startswith("__")]
+    seen: dict[int, tuple[str, Any]] = {}
+    while todo:
+        path, value = todo.pop()
+        if id(value) in seen or isinstance(value, LEAVES) or len(path) > 160:
+            continue
+        seen[id(value)] = path, value
+        # Bound methods are made anew at each look: their objects are walked already, their own attributes are not new.
+        if isinstance(value, (types.MethodType, types.BuiltinMethodType, types.MethodWrapperType)) and path.count(".") > 3:
+            continue
+        todo += [(f"{path}.{name}", other) for name, other in neighbours(value)]
+    return seen
+
+
+@pytest.fixture(scope="module")
+def world() -> list[tuple[str, Any]]:
+    return list(reached().values())
+
+
+def test_the_walk_gets_far(world: list[tuple[str, Any]]) -> None:
+    assert len(world) > 2000
+    assert any(value is Facade or isinstance(value, Facade) for _, value in world)
+
+
+def test_no_module_frame_or_code_can_be_reached(world: list[tuple[str, Any]]) -> None:
+    assert [path for path, value in world if isinstance(value, FORBIDDEN)] == []
+
+
+def test_no_metaclass_can_be_reached(world: list[tuple[str, Any]]) -> None:
+    found = [path for path, value in world if isinstance(value, type) and value is not TYPE and issubclass(value, type)]
+
+    assert found == []
+
+
+def test_no_empty_enumeration_of_the_library_can_be_reached(world: list[tuple[str, Any]]) -> None:
+    """Calling one makes a class out of a dict."""
+    found = [path for path, value in world if type(value) is enum.EnumType and not value.__members__]
+
+    assert found == []
+
+
+def test_no_shared_container_can_be_reached(world: list[tuple[str, Any]]) -> None:
+    assert [path for path, value in world if isinstance(value, MUTABLE)] == []
+
+
+def test_nothing_shared_can_be_written(world: list[tuple[str, Any]]) -> None:
+    assert [path for path, value in world if may_store(value)] == []
+
+
+def test_every_introspection_name_of_this_python_is_known() -> None:
+    async def coroutine() -> None: ...
+    async def agen() -> Any:
+        yield
+
+    function = coroutine()
+    things = [(x for x in ()), function, agen(), (lambda: 0).__code__]
+    types_ = [type(thing) for thing in things] + [types.FrameType, types.TracebackType]
+    names = {name for kind in types_ for name in dir(kind) if not name.startswith("_")}
+    function.close()
+
+    harmless = {"send", "throw", "close", "asend", "athrow", "aclose", "clear", "replace"}
+    assert names - INTROSPECTION == harmless

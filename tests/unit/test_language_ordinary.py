@@ -1,0 +1,619 @@
+"""Ordinary Python means under the language wall what it means in CPython: each program runs both ways and prints the same."""
+
+import io
+import sys
+import types
+from contextlib import redirect_stdout
+from typing import Final
+
+import pytest
+
+from emporion.runtime.sandbox.language.trial import try_source
+
+PROGRAMS: Final[dict[str, str]] = {}
+
+
+def program(name: str, source: str) -> None:
+    assert name not in PROGRAMS
+    PROGRAMS[name] = source.strip() + "\n"
+
+
+program(
+    "classes",
+    '''
+class Shop:
+    """A shop."""
+    opened = 0
+    _secret = 3
+    def __init__(self, name, *goods, till=0, **more):
+        super().__init__()
+        self.name, self._goods = name, list(goods)
+        self.__till = till
+        self.more = more
+        Shop.opened += 1
+    @property
+    def till(self): return self.__till
+    @till.setter
+    def till(self, value): self.__till = value
+    @till.deleter
+    def till(self): del self.__till
+    @classmethod
+    def count(cls): return cls.opened + cls._secret
+    @classmethod
+    def reset(cls): cls.opened = 0; cls._secret = 0
+    @staticmethod
+    def double(x): return x * 2
+    def __repr__(self): return f"{type(self).__name__}({self.name!r})"
+    def __eq__(self, other): return isinstance(other, Shop) and self.__till == other.__till
+    def __hash__(self): return hash(self.name)
+    def __len__(self): return len(self._goods)
+    def __getitem__(self, i): return self._goods[i]
+    def __setitem__(self, i, v): self._goods[i] = v
+    def __delitem__(self, i): del self._goods[i]
+    def __contains__(self, x): return x in self._goods
+    def __iter__(self): return iter(self._goods)
+    def __call__(self, n): return self.name * n
+    def __bool__(self): return True
+    def __format__(self, spec): return f"<{spec}>"
+class Mall(Shop):
+    def __init__(self, name):
+        super().__init__(name, 1, 2, till=5, colour="red")
+        self.sub = [Shop("a"), Shop("b")]
+    def __repr__(self): return "Mall:" + super().__repr__()
+    @property
+    def till(self): return super().till + 1
+m = Mall("big")
+print(m, m.till, Shop.count(), Mall.count(), Mall.double(4), m.more, len(m), m[0], 2 in m, list(m), m(2), f"{m:xyz}")
+m[0] = 9; del m[1]
+print(m[0], m == Shop("x", till=5), m != 3, {m: 1}[m], bool(m), Shop.__doc__, Shop.__name__, m.__class__.__name__)
+s = Shop("t"); s.till = 4; print(s.till); del s.till
+try: s.till
+except AttributeError as e: print(type(e).__name__, e)
+Shop.reset(); print(Shop.opened, isinstance(m, Shop), issubclass(Mall, Shop), Mall.__qualname__, Shop.__module__ == __name__)
+m.sub[0].name = "new"; m.sub[0]._goods += [1]; print(m.sub[0].name, m.sub[0]._goods)
+print(vars(s), s.__dict__, sorted(k for k in vars(Shop) if not k.startswith("_")), hasattr(s, "nope"), getattr(s, "nope", 7))
+setattr(s, "later", 1); print(s.later); delattr(s, "later"); print(hasattr(s, "later"), callable(s), Shop.__init__ is not None)
+''',
+)
+program(
+    "hooks and descriptors",
+    """
+class Base:
+    kinds = []
+    def __init_subclass__(cls, /, tag="none", **kw):
+        super().__init_subclass__(**kw)
+        cls.tag = tag
+        cls.kinds.append(cls.__name__)
+class A(Base, tag="a"): pass
+class B(A): pass
+print(Base.kinds, A.tag, B.tag)
+class Typed:
+    def __set_name__(self, owner, name): self._name = "_" + name
+    def __get__(self, obj, owner=None): return self if obj is None else getattr(obj, self._name, None)
+    def __set__(self, obj, value): setattr(obj, self._name, int(value))
+    def __delete__(self, obj): delattr(obj, self._name)
+class P:
+    x = Typed(); y = Typed()
+    def __init__(self, x): self.x = x
+p = P("3"); p.y = "4"; print(p.x, p.y, p._x, P.x is P.__dict__["x"]); del p.y; print(p.y)
+class Lazy:
+    def __getattr__(self, name):
+        if name.startswith("get_"): return lambda: name[4:]
+        raise AttributeError(name)
+    def __setattr__(self, name, value): super().__setattr__(name, value * 2)
+    def __delattr__(self, name): object.__delattr__(self, name)
+    def __dir__(self): return ["a", "b"]
+z = Lazy(); z.v = 2; print(z.get_it(), z.v, dir(z)); del z.v; print(hasattr(z, "v"))
+class Frozen:
+    __slots__ = ("a", "_b")
+    def __init__(self, a):
+        object.__setattr__(self, "a", a); object.__setattr__(self, "_b", a)
+    def __setattr__(self, n, v): raise AttributeError("frozen")
+f = Frozen(1); print(f.a, f._b)
+try: f.a = 2
+except AttributeError as e: print(e)
+class One:
+    _it = None
+    def __new__(cls, *a):
+        if cls._it is None: cls._it = super().__new__(cls)
+        return cls._it
+print(One() is One())
+class Up(str):
+    def __new__(cls, s): return super().__new__(cls, s.upper())
+print(Up("abc"), Up("x").format(), type(Up("x")).__name__)
+class D(dict):
+    def __missing__(self, k): return k * 2
+    def __getitem__(self, k): return super().__getitem__(k)
+print(D(a=1)["a"], D()["bb"])
+class V:
+    def __init__(self, x): self.x = x
+    def __add__(self, o): return V(self.x + o.x)
+    def __radd__(self, o): return V(o + self.x)
+    def __iadd__(self, o): self.x += o.x; return self
+    def __mul__(self, k): return V(self.x * k)
+    __rmul__ = __mul__
+    def __neg__(self): return V(-self.x)
+    def __lt__(self, o): return self.x < o.x
+    def __repr__(self): return f"V({self.x})"
+    __str__ = __repr__
+    __hash__ = None
+    def __enter__(self): print("in"); return self
+    def __exit__(self, t, v, tb): print("out", t and t.__name__); return True
+    def __index__(self): return self.x
+    def __round__(self, n=None): return round(self.x, n)
+    def __matmul__(self, o): return self.x @ o if False else "at"
+v = V(1); v += V(5); print(v, 2 + v, 3 * v, -v, max(V(2), V(9)), sorted([V(3), V(1)]), [0, 1, 2, 3, 4, 5, 6, 7][v], v @ 1)
+with V(1) as w, V(2) as u: raise ValueError("x")
+try: hash(v)
+except TypeError as e: print(e)
+""",
+)
+program(
+    "statements",
+    """
+import math, itertools as it
+from collections import Counter, defaultdict, OrderedDict, deque, ChainMap, namedtuple
+calls = []
+def once(v): calls.append(v); return v
+a = b, c = once([1, 2]); print(a, b, c, calls)
+(p, (q, *r)), s = (1, (2, 3, 4)), 5; print(p, q, r, s)
+[x, y] = y0, x0 = once((7, 8)); print(x, y, y0, x0, len(calls))
+for i, (j, k) in enumerate([(1, 2), (3, 4)]): print(i, j, k, end=";")
+else: print("else")
+class O: pass
+o = O(); o.a = 1; o.d = {}; o.a += 4; o.d["k"] = [1]; o.d["k"] += [2]; o.d["k"][0] *= 7; print(o.a, o.d)
+for o.a in range(3): pass
+print(o.a)
+with_list = [0]
+for with_list[0] in "ab": pass
+print(with_list)
+def outer():
+    n = 0
+    def inc(by=1, /, *, times=1):
+        nonlocal n
+        n += by * times
+        return n
+    return inc
+f = outer(); f(); print(f(2, times=3))
+g = 0
+def setg():
+    global g
+    g = 5
+setg(); print(g)
+if (n := len("abc")) > 2: print(n)
+print([y for x in range(4) if (y := x * 2)], {k: v for k, v in zip("ab", (1, 2))}, {x % 2 for x in range(5)}, sum(x for x in range(4)))
+print((lambda x, *a, k=1, **kw: (x, a, k, kw))(1, 2, 3, k=4, z=5))
+def deco(*names):
+    def wrap(fn):
+        def inner(*args, **kwargs):
+            inner.calls = getattr(inner, "calls", 0) + 1
+            return (names, fn(*args, **kwargs))
+        return inner
+    return wrap
+@deco("a", "b")
+def dec(x): return x
+print(dec(1), dec(2), dec.calls)
+def gen():
+    got = yield 1
+    try: yield got
+    finally: print("closed")
+    yield from ()
+    return 3
+t = gen(); print(next(t), t.send("hi")); t.close()
+def chain():
+    r = yield from (x for x in "ab")
+print(list(chain()))
+try:
+    try: 1 / 0
+    except ZeroDivisionError as e: raise ValueError("bad") from e
+    finally: print("finally")
+except ValueError as e: print(e, type(e.__cause__).__name__, e.args)
+else: print("no")
+class MyError(Exception):
+    def __init__(self, code): super().__init__(f"code {code}"); self.code = code
+try: raise MyError(4)
+except (MyError, KeyError) as e: print(e, e.code, repr(e)); e.code = 9; print(e.code)
+s = list(range(10)); print(s[2:5], s[::-2], s[-3:]); s[1:3] = []; del s[0]; print(s)
+w = "x"; print(f"{w!r:>5} {3.14159:.2f} {1000:,} {{}} {w=} {'n' + w:{'>'}{6}}")
+print("{} {1}".format if False else "{0} {name:>4} {0!r} {lst[1]} {z.imag}".format("p", name="q", lst=[1, 2], z=3j))
+print("{} {}".format(1, 2), "%s-%05d %(a)s" % () if False else "%s-%05d" % ("a", 3), "{a}{b}".format_map({"a": 1, "b": 2}))
+print(1, 2, sep="-", end="!\\n"); print(); print("a", None, [1], sep="", flush=True)
+while True:
+    break
+else: print("never")
+assert True, "x"
+del w
+print(*[1, 2], *(3,), **{"sep": ","}); print([*range(2), *"ab"], {**{"a": 1}, "b": 2})
+print(1 if g else 2, not g, g and 3, g or 4, 1 < 2 < 3, 5 // 2, -5 % 3, 2 ** 8, 7 & 3, 6 ^ 2, 1 << 4, ~5, 3 is 3 if False else 1)
+print(Counter("hello").most_common(1), defaultdict(list, a=[1]), OrderedDict(a=1), deque([1, 2], maxlen=2), ChainMap({"a": 1})["a"])
+def anno(a: int, b: "str" = "x", *c: float, d: list[int] = [], **e: dict[str, int]) -> None: ...
+v: int = 3; u: "undefined"; print(v, anno(1), anno.__name__, __name__ == "__main__", type(anno).__name__)
+P = namedtuple("P", ["x", "y"], defaults=[0]); print(P(1), P(1, 2)._replace(x=5), P(3)._asdict(), P._fields, P._make([1, 2]), P(1, 2).x)
+__version__ = "1.0"; __all__ = ["x"]; print(__version__, __all__)
+if __name__ == "__main__": print("main")
+print(abs(-1), divmod(7, 2), round(2.567, 1), sorted("bca", reverse=True), list(reversed([1, 2])), list(map(str, [1])), any([0, 1]), hex(255))
+print(type(3) is int, type(O()) is O, isinstance(int, type), type(int) is type, isinstance(3, type), type(type(3)) == type)
+""",
+)
+program(
+    "match",
+    """
+from dataclasses import dataclass
+from enum import Enum
+class Colour(Enum):
+    RED = 1; BLUE = 2
+@dataclass
+class Point:
+    x: int
+    y: int
+class Q:
+    __match_args__ = ("a", "b")
+    def __init__(self, a, b): self.a, self.b = a, b
+def what(v):
+    match v:
+        case None | True | False: return "single"
+        case 0 | 1: return "small"
+        case int(n) if n > 100: return f"big {n}"
+        case str() as s: return s.upper()
+        case [1, *rest]: return rest
+        case (a, b): return a, b
+        case {"k": [x, _], **more}: return x, more
+        case Point(0, y): return "axis", y
+        case Point(x=x, y=y): return x, y
+        case Q(a, b): return a + b
+        case Colour.RED: return "red"
+        case float(): return "float"
+        case -1: return "minus"
+        case type(): return "class"
+        case _: return "other"
+for v in (None, 0, 500, "a", [1, 2, 3], (4, 5), {"k": [6, 7], "z": 1}, Point(0, 3), Point(1, 2), Q(3, 4), Colour.RED, 2.5, -1, int, Colour.BLUE):
+    print(what(v))
+""",
+)
+program(
+    "dataclasses and enums",
+    """
+from __future__ import annotations
+import dataclasses, enum, typing
+from dataclasses import dataclass, field, asdict, astuple, replace, fields, InitVar, KW_ONLY, FrozenInstanceError, make_dataclass
+from enum import Enum, IntEnum, Flag, IntFlag, StrEnum, auto, unique
+from typing import ClassVar
+@dataclass(order=True, frozen=True)
+class Item:
+    price: float
+    name: str = "x"
+    tags: list[str] = field(default_factory=list, compare=False)
+    count: ClassVar[int] = 0
+    extra: typing.ClassVar[int] = 1
+    _hidden: int = field(default=3, repr=False)
+a, b = Item(1.0), Item(2.0, "b", ["t"])
+print(a, b, a < b, sorted([b, a]), replace(a, name="z"), asdict(b), astuple(b), [f.name for f in fields(Item)], [f.type for f in fields(a)])
+try: a.price = 3
+except FrozenInstanceError as e: print(type(e).__name__, e)
+@dataclass(slots=True, kw_only=True)
+class S:
+    x: int
+    scale: InitVar[int] = 2
+    def __post_init__(self, scale): self.x *= scale
+print(S(x=3), S(x=1, scale=5).x)
+@dataclass
+class K:
+    a: int
+    _: KW_ONLY
+    b: int = 2
+@dataclass
+class Sub(K):
+    c: int = 3
+    def total(self): return self.a + self.b + self.c
+print(Sub(1, b=5), Sub(1).total(), Sub(1) == Sub(1), dataclasses.is_dataclass(Sub))
+D = make_dataclass("D", [("x", int), ("y", int, field(default=5))], namespace={"sum": lambda self: self.x + self.y}); print(D(1), D(2).sum())
+@unique
+class Colour(Enum):
+    RED = auto(); GREEN = auto()
+    _ignore_ = []
+    @property
+    def nice(self): return self.name.title()
+    @classmethod
+    def _missing_(cls, value): return cls.RED
+    def __str__(self): return self._name_ + "!"
+print(Colour.RED, repr(Colour.GREEN), Colour(2), Colour["RED"], Colour("?"), [c.value for c in Colour], Colour.RED.nice, len(Colour), Colour.RED in Colour)
+print(list(Colour.__members__), Colour.RED.name, Colour.RED is Colour(1), isinstance(Colour.RED, Colour), Colour.RED._value_)
+class N(IntEnum): A = 1; B = 2
+class Perm(Flag): R = auto(); W = auto(); RW = R | W
+class IP(IntFlag): R = 4; W = 2
+class St(StrEnum): ONE = auto()
+print(f'{N.A:03d} {IP.R:x} {IP.R} {Perm.R} {St.ONE:>5} {str(IP.W)}', N.A + 1, N.B > N.A, Perm.R | Perm.W, Perm.RW & Perm.W, IP.R | IP.W, IP(6), St.ONE, f"{St.ONE}", N(2), repr(N.A))
+class Planet(Enum):
+    EARTH = (5.9, 6.3)
+    def __init__(self, mass, radius): self.mass = mass; self.radius = radius
+    def g(self): return round(self.mass / self.radius, 2)
+print(Planet.EARTH.g(), Planet.EARTH.value)
+E = Enum("E", "X Y"); print(list(E), E.X.value, Enum("F", {"P": 1, "Q": "z"}).Q)
+""",
+)
+program(
+    "typing and abc",
+    """
+import abc, typing, numbers, collections.abc as cabc
+from abc import ABC, abstractmethod
+from typing import Any, Generic, TypeVar, Protocol, NamedTuple, TypedDict, Optional, Union, Callable, runtime_checkable, NewType, cast, Literal, get_origin, get_args, overload, final, Annotated
+T = TypeVar("T"); K = TypeVar("K", bound="Shape")
+class Stack(Generic[T]):
+    def __init__(self) -> None: self._items: list[T] = []
+    def push(self, item: T) -> "Stack[T]": self._items.append(item); return self
+    def pop(self) -> T: return self._items.pop()
+print(Stack[int]().push(3).pop())
+class Shape(ABC):
+    _n = 0
+    @property
+    @abstractmethod
+    def area(self) -> float: ...
+    @abstractmethod
+    def name(self): return "shape"
+class Sq(Shape):
+    def __init__(self, s): self._s = s; Shape._n += 1
+    @property
+    def area(self): return self._s ** 2
+    def name(self): return "sq " + super().name()
+print(Sq(3).area, Sq(2).name(), Shape._n)
+try: Shape()
+except TypeError as e: print("abstract")
+@runtime_checkable
+class HasLen(Protocol):
+    def __len__(self) -> int: ...
+print(isinstance([], HasLen), isinstance(3, HasLen))
+class Emp(NamedTuple):
+    name: str
+    id: int = 3
+    def hi(self): return self.name + str(self.id)
+print(Emp("a"), Emp("b", 4).hi(), Emp("c")._asdict(), NamedTuple("Z", [("q", int)])(1))
+class Movie(TypedDict, total=False):
+    title: str
+print(Movie(title="x"), cast(int, "s"), NewType("U", int)(3), get_origin(list[int]), get_args(dict[str, int]), get_origin(type[int]) is type)
+class Seq(cabc.Sequence):
+    def __init__(self, *v): self._v = v
+    def __len__(self): return len(self._v)
+    def __getitem__(self, i): return self._v[i]
+print(list(Seq(1, 2)), 2 in Seq(1, 2), Seq(1, 2).index(2), list(reversed(Seq(1, 2))), isinstance(Seq(), cabc.Sequence))
+class MySet(cabc.Set):
+    def __init__(self, it): self._d = frozenset(it)
+    def __contains__(self, x): return x in self._d
+    def __iter__(self): return iter(sorted(self._d))
+    def __len__(self): return len(self._d)
+print(list(MySet([1, 2]) & MySet([2, 3])), list(MySet([1]) | MySet([3])))
+class Duck: pass
+cabc.Hashable.register(Duck); Shape.register(Duck); print(isinstance(Duck(), Shape))
+@overload
+def f(x: int) -> int: ...
+@overload
+def f(x: str) -> str: ...
+def f(x): return x
+@final
+class Fin: pass
+x: Annotated[int, "meta"] = 3; y: Optional[Union[int, str]] = None; z: Literal["a"] = "a"; c: Callable[..., Any] = f; w: int | None = None
+print(f(3), x, y, z, c(4), w)
+""",
+)
+program(
+    "functools and friends",
+    """
+import functools, operator, copy, itertools, contextlib, heapq, bisect, types, collections
+from functools import wraps, lru_cache, cache, partial, reduce, singledispatch, total_ordering, cached_property, cmp_to_key, singledispatchmethod, partialmethod
+def log(fn):
+    @wraps(fn)
+    def inner(*a, **k):
+        inner.n += 1
+        return fn(*a, **k)
+    inner.n = 0
+    return inner
+@log
+def add(a, b=1):
+    "adds"
+    return a + b
+print(add(1), add(2, b=3), add.n, add.__name__, add.__doc__, add.__wrapped__(5))
+@lru_cache(maxsize=None)
+def fib(n): return n if n < 2 else fib(n - 1) + fib(n - 2)
+print(fib(30), fib.cache_info().hits > 0, partial(add, 5)(b=6), reduce(operator.add, [1, 2, 3], 0), reduce(lambda a, b: a * b, [2, 3]))
+@singledispatch
+def show(x): return "obj"
+@show.register
+def _(x: int): return "int"
+@show.register(list)
+def _show_list(x): return "list"
+show.register(str, lambda x: "str")
+print(show(1), show([]), show("a"), show(2.0), show.dispatch(int)(3))
+@total_ordering
+class V:
+    def __init__(self, v): self.v = v
+    def __eq__(self, o): return self.v == o.v
+    def __lt__(self, o): return self.v < o.v
+    @cached_property
+    def big(self): print("once"); return self.v * 100
+    @singledispatchmethod
+    def on(self, x): return "any"
+    @on.register
+    def _(self, x: int): return f"int{self.v}"
+    def two(self, a, b): return a, b
+    one = partialmethod(two, 1)
+print(V(1) <= V(2), V(3) >= V(2), V(2).big, V(5).on(3), V(1).on("s"), V(1).one(2)); v = V(4); v.big; print(v.big)
+print(sorted([3, 1, 2], key=cmp_to_key(lambda a, b: b - a)), operator.itemgetter(1)([5, 6]), operator.attrgetter("v", "v")(V(3)), operator.methodcaller("upper")("x"))
+class Node:
+    def __init__(self, x, kids=()): self.x = x; self.kids = list(kids); self.me = self
+n = Node(1, [Node(2)]); m = copy.deepcopy(n); k = copy.copy(n)
+print(m.kids[0].x, m.kids[0] is n.kids[0], k.kids is n.kids, m.me is m, copy.deepcopy({"a": [1, (2, [3])]}), copy.copy([1]), copy.deepcopy((1, [2])))
+class C:
+    def __init__(self): self.a = 1
+    def __copy__(self): c = C(); c.a = 2; return c
+    def __deepcopy__(self, memo): c = C(); c.a = 3; return c
+print(copy.copy(C()).a, copy.deepcopy([C()])[0].a)
+class L(list):
+    pass
+l = L([1, 2]); l.tag = "t"; l2 = copy.deepcopy(l); print(l2, l2.tag, type(l2).__name__, copy.deepcopy(collections.Counter("aab")), copy.copy(collections.deque([1])))
+class Err(ValueError):
+    pass
+e = Err("x"); e.extra = 1; e2 = copy.copy(e); print(repr(e2), e2.extra)
+@contextlib.contextmanager
+def tag(name):
+    print("<" + name)
+    try: yield name
+    except KeyError: print("swallowed")
+    finally: print(">")
+with tag("a") as t: print(t)
+with tag("b"): raise KeyError("x")
+with contextlib.suppress(ZeroDivisionError): 1 / 0
+with contextlib.ExitStack() as st: st.enter_context(tag("c")); st.callback(print, "cb")
+with contextlib.nullcontext(3) as q: print(q)
+class CM(contextlib.ContextDecorator):
+    def __enter__(self): print("e"); return self
+    def __exit__(self, *a): print("x")
+@CM()
+def deco(): print("d")
+deco()
+h = [3, 1]; heapq.heapify(h); heapq.heappush(h, 0); print(heapq.heappop(h), heapq.nlargest(2, [1, 5, 3]), bisect.bisect([1, 3], 2), list(itertools.chain([1], [2])), list(itertools.groupby("aab"))[0][0])
+ns = types.SimpleNamespace(a=1); ns.b = 2; print(ns, ns.b, vars(ns), types.MappingProxyType({"a": 1})["a"])
+class UD(collections.UserDict):
+    def __setitem__(self, k, v): super().__setitem__(k, v * 2)
+u = UD(a=1); u["b"] = 2; print(u, u.data, u.copy(), copy.copy(u), dict(u), type(u.copy()).__name__, collections.UserDict(a=1) | collections.UserDict(b=2))
+class UL(collections.UserList): pass
+print(UL([1]) + [2], UL([3]).copy(), collections.UserString("ab").upper(), collections.UserList([1]) + collections.UserList([2]))
+""",
+)
+program(
+    "library",
+    """
+import math, cmath, json, re, datetime, decimal, fractions, statistics, random, string, textwrap, uuid, hashlib, base64, array, graphlib, difflib, unicodedata, time
+from decimal import Decimal, getcontext, localcontext
+print(math.sqrt(16), math.pi, cmath.sqrt(-1), json.dumps({"b": [1, None, True], "a": "é"}, sort_keys=True, indent=1), json.loads('[1, {"x": 2.5}]'))
+class Enc(json.JSONEncoder):
+    def default(self, o): return f"<{type(o).__name__}>" if isinstance(o, set) else super().default(o)
+print(json.dumps([{1}], cls=Enc), json.dumps(Decimal("1"), default=str), json.loads('{"a": 1}', object_hook=lambda d: list(d)))
+try: json.loads("{")
+except json.JSONDecodeError as e: print(e.msg, e.pos, isinstance(e, ValueError))
+p = re.compile(r"(?P<k>\\w+)=(\\d+)", re.I | re.X); m = p.search("a=1 B=22"); print(m.group("k"), m[2], m.groupdict(), p.findall("a=1 b=2"), re.sub(r"\\d", lambda x: x[0] * 2, "a1b2"), m.span())
+d = datetime.datetime(2024, 2, 29, 12, 30, tzinfo=datetime.timezone.utc); print(d.isoformat(), d + datetime.timedelta(days=1), d.strftime("%Y/%j %A"), datetime.datetime.strptime("2024-01-02", "%Y-%m-%d").date(), d.replace(year=2028).year)
+print(f"{d:%H:%M}", datetime.date(2024, 1, 1).weekday(), datetime.date.fromisoformat("2024-05-06") - datetime.date(2024, 5, 1), time.strftime("%Y", time.gmtime(0)), time.strptime("2020", "%Y").tm_year)
+getcontext().prec = 6; print(Decimal(1) / Decimal(7)); getcontext().prec = 28
+with localcontext() as ctx: ctx.prec = 3; print(Decimal(2).sqrt())
+print(Decimal("1.25").quantize(Decimal("0.1"), rounding=decimal.ROUND_HALF_UP), fractions.Fraction(3, 6) + 1, fractions.Fraction("0.125").numerator)
+print(statistics.mean([1, 2, 4]), statistics.median([3, 1, 2]), round(statistics.stdev([1, 2, 3, 4]), 4), statistics.mode("aab"), statistics.NormalDist(0, 1).cdf(0))
+r = random.Random(42); print(r.randint(1, 100), r.choice("abc"), r.sample(range(10), 3), round(r.random(), 6)); random.seed(7); print(random.randint(0, 9), random.shuffle([1, 2]) is None)
+print(string.ascii_lowercase[:3], string.capwords("a b"), string.Template("$x-${y}").substitute(x=1, y=2), textwrap.fill("aa bb cc", 5), textwrap.dedent("  a\\n   b"), textwrap.shorten("hello world", 8))
+w = textwrap.TextWrapper(); w.width = 4; print(w.wrap("aa bb"))
+class F(string.Formatter):
+    def get_value(self, key, args, kwargs): return kwargs.get(key, "?") if isinstance(key, str) else args[key]
+print(F().format("{a} {0} {b[0]}", 1, b=[2]), string.Formatter().format("{0:>3}{x.real}", 1, x=2), string.Formatter().vformat("{}", (3,), {}))
+print(uuid.UUID(int=5), uuid.uuid5(uuid.NAMESPACE_DNS, "a").hex, len(str(uuid.uuid4())), uuid.uuid4().version, hashlib.sha256(b"a").hexdigest()[:8], hashlib.new("md5", b"").hexdigest()[:4], base64.b64encode(b"hi"), base64.b64decode("aGk="))
+a = array.array("i", [1, 2]); a.append(3); print(a, a.tolist(), list(graphlib.TopologicalSorter({"b": ["a"]}).static_order()), difflib.get_close_matches("appel", ["apple"]), unicodedata.name("é"), unicodedata.normalize("NFD", "é") == "e\\u0301", "\\N{BULLET}")
+print(list(difflib.unified_diff(["a"], ["b"], lineterm="")), difflib.SequenceMatcher(None, "ab", "abc").ratio(), time.monotonic() > 0, time.time() > 1e9)
+from math import *
+from string import digits as dd, hexdigits
+print(floor(2.5), dd)
+import collections.abc
+import collections as c2
+print(issubclass(list, collections.abc.Sequence), c2.abc is collections.abc)
+""",
+)
+program(
+    "async by hand",
+    """
+class Wait:
+    def __init__(self, v): self.v = v
+    def __await__(self):
+        got = yield self.v
+        return got
+class ACM:
+    async def __aenter__(self): print("aenter"); return self
+    async def __aexit__(self, t, v, tb): print("aexit")
+class AIt:
+    def __init__(self): self.n = 0
+    def __aiter__(self): return self
+    async def __anext__(self):
+        self.n += 1
+        if self.n > 2: raise StopAsyncIteration
+        return self.n
+async def agen():
+    yield 1
+    yield 2
+async def helper(x): return await Wait(x) + 1
+async def main():
+    a = await helper(1)
+    async with ACM() as m:
+        async for i in AIt(): print("i", i)
+    print([x async for x in agen()], [await helper(3)])
+    return a
+c = main(); sent = None
+try:
+    while True:
+        sent = c.send(sent); print("asked", sent); sent = (sent or 0) * 10
+except StopIteration as e: print("result", e.value)
+""",
+)
+program(
+    "deep things",
+    """
+total = 0
+def tree(depth): return None if depth == 0 else (tree(depth - 1), depth, tree(depth - 1))
+def walk(t):
+    if t: yield from walk(t[0]); yield t[1]; yield from walk(t[2])
+print(sum(walk(tree(8))))
+def rec(n): return 1 if n == 0 else 1 + rec(n - 1)
+print(rec(500))
+try: rec(10**6)
+except RecursionError: print("too deep")
+class LinkedList:
+    class _Node:
+        def __init__(self, value, next_=None): self.value = value; self._next = next_
+    def __init__(self): self._head = None; self.__size = 0
+    def push(self, v):
+        self._head = self._Node(v, self._head); self.__size += 1
+    def reverse(self):
+        prev, node = None, self._head
+        while node: node._next, prev, node = prev, node, node._next
+        self._head = prev
+    def __iter__(self):
+        node = self._head
+        while node is not None: yield node.value; node = node._next
+    def __len__(self): return self.__size
+    def map(self, fn):
+        out = LinkedList()
+        for v in self: out.push(fn(v))
+        return out
+    def compare(self, other): return self.__size == other.__size and self._head._next.value == other._head._next.value
+l = LinkedList(); [l.push(i) for i in range(5)]; l.reverse(); print(list(l), len(l), list(l.map(lambda v: v * 2)), l.compare(l))
+class Out:
+    def __init__(self): self.text = []
+    def write(self, s): self.text.append(s)
+    def flush(self): self.text.append("!")
+o = Out(); print("a", "b", file=o, sep="_", flush=True); print(o.text)
+class Weird:
+    @property
+    def f_score(self): return 1
+    def format(self, x): return x * 2
+    def register(self, fn): return fn
+    obj = 3
+    co_author = "me"
+w = Weird(); print(w.f_score, w.format(4), w.register(5), w.obj, w.co_author)
+def f(self=3, cls=4): return self + cls
+print(f(), "".join(map("{:02d}".format, [1, 2])), str.format("{}", 1), list(map(str.upper, "ab")))
+x = [1, 2, 3]; x[0], x[1] = x[1], x[0]; print(x)
+import sys_ if False else None if False else math if False else None
+""".replace("import sys_ if False else None if False else math if False else None\n", ""),
+)
+
+
+def plainly(source: str, patch: pytest.MonkeyPatch) -> str:
+    """What CPython prints for `source`."""
+    out = io.StringIO()
+    module = types.ModuleType("agent.trial")
+    patch.setitem(sys.modules, "agent.trial", module)  # where `dataclass` looks up annotations that are text
+    with redirect_stdout(out):
+        exec(compile(source, "<plain>", "exec", dont_inherit=True), module.__dict__)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+@pytest.mark.filterwarnings("ignore::SyntaxWarning", "ignore::DeprecationWarning")
+def test_an_ordinary_program_prints_what_cpython_prints(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = PROGRAMS[name]
+
+    assert try_source(source) == plainly(source, monkeypatch) != ""

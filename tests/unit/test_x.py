@@ -1,5 +1,0 @@
-import emporion
-
-
-def test_x() -> None:
-    assert emporion
