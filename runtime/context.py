@@ -1,8 +1,6 @@
 """On whose behalf a thread works: the caller of the hosted method that it runs, and the visit of that call."""
 
-import contextlib
 import threading
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +10,7 @@ from ..validators.connection import Connection
 if TYPE_CHECKING:
     from .visits.visit import Scope
 
-__all__ = ["Caller", "caller", "current_scope", "serving"]
+__all__ = ["Caller", "caller", "current_scope", "enter"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +45,8 @@ def current_scope() -> "Scope | None":
     return getattr(_current, "scope", None)
 
 
-@contextlib.contextmanager
-def serving(scope: "Scope") -> Iterator[None]:
-    """Let this thread work for `scope`."""
+def enter(scope: "Scope | None") -> "Scope | None":
+    """Let this thread work for `scope`; gives the one before, to be entered again when the work is done."""
     before = current_scope()
     _current.scope = scope
-    try:
-        yield
-    finally:
-        _current.scope = before
+    return before

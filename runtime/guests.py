@@ -1,10 +1,9 @@
 """The host's end of the session with a client: each call gets a scope, and code passes the object's validator."""
 
 import asyncio
-import contextlib
-import inspect
-import threading
+import functools
 from collections.abc import Callable, Mapping, Sequence
+from types import CoroutineType
 from typing import Any, Protocol
 
 from ..agents.closure import closure_of
@@ -13,7 +12,7 @@ from ..agents.state import capture, name_of
 from ..errors import CodeDenied, ConfigurationError, EmporionError, NamingError, NotExposed, ProtocolError, VisitEnded
 from ..validators.connection import Connection
 from .code.admission import Realm
-from .context import Caller, current_scope, serving
+from .context import Caller, current_scope, enter
 from .events import CodeCrossed, announce
 from .exports import Export
 from .exposure import Interface, interface_of
@@ -31,13 +30,12 @@ __all__ = ["GuestPeer", "Registration", "Registry"]
 class Registration:
     """One registered object with what the operator decided for it."""
 
-    __slots__ = ("interface", "lock", "obj", "realm")
+    __slots__ = ("interface", "obj", "realm")
 
-    def __init__(self, obj: object, interface: Interface, realm: Realm, *, synchronized: bool) -> None:
+    def __init__(self, obj: object, interface: Interface, realm: Realm) -> None:
         self.obj = obj
         self.interface = interface
         self.realm = realm
-        self.lock = threading.RLock() if synchronized else None
 
 
 class Registry(Protocol):
@@ -80,9 +78,12 @@ class GuestPeer(Peer):
         self.check(export, message)
         scope = Scope(export.realm, self.caller, self._registry.office, output=self._output)
         self._scopes[message.call] = scope
-        with serving(scope):
+        before = enter(scope)
+        try:
             args, kwargs = split_arguments(message, self.decode(message.body, asked.blobs))
             return self._homeward(scope, self.invoke(asked, export, args, kwargs))
+        finally:
+            enter(before)
 
     def answered(self, asked: Asked) -> None:
         scope = self._scopes.pop(asked.message.call, None)
@@ -90,13 +91,13 @@ class GuestPeer(Peer):
             scope.end()  # only now: the caller need not wait for a process to die
 
     def invoke(self, asked: Asked, export: Export, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
-        registration = self._registry.registration_of(export.obj)
-        lock = None if registration is None else registration.lock
-        with lock or contextlib.nullcontext():
+        lock = export.realm.lock
+        if lock is None or self._registry.registration_of(export.obj) is None:
             result = perform(export.obj, asked.message, args, kwargs)
-            if inspect.iscoroutine(result):
-                result = asyncio.run(result)
-        return result
+        else:
+            with lock:
+                result = perform(export.obj, asked.message, args, kwargs)
+        return asyncio.run(result) if type(result) is CoroutineType else result
 
     @property
     def busy(self) -> bool:
@@ -217,7 +218,7 @@ class GuestPeer(Peer):
             admission = self._registry.office.admission
             for manifest in body.manifests:
                 admission.store.pin(kept := list(manifest.values()))
-                scope.held.callback(admission.store.unpin, kept)
+                scope.held.append(functools.partial(admission.store.unpin, kept))
                 admission.upload(check_manifest(manifest), scope.realm, scope.traveller, self.fetch)
                 self._theirs.update(manifest.items())
         return values

@@ -161,8 +161,8 @@ class Host:
         isolation = self._isolation if isolation is None else _checked_isolation(isolation, self._place)
         name = secrets.token_urlsafe(16) if name is None else name
         uri = self._uri(name)
-        realm = Realm(name, code_validator, limits or self._limits, isolation)
-        registration = Registration(obj, interface, realm, synchronized=synchronized)
+        lock = threading.RLock() if synchronized else None
+        registration = Registration(obj, interface, Realm(name, code_validator, limits or self._limits, isolation, lock))
         with self._lock:
             if not name or name in self._registrations:
                 raise ConfigurationError(f"an object is registered as {name!r} already: unregister it first")

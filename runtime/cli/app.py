@@ -22,11 +22,11 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+Debug = Annotated[bool, typer.Option("--debug", metavar="", help="Show the traceback of an error.")]
 PassphraseFile = Annotated[
     Path | None, typer.Option(help="A file with the passphrase; a host's may have several lines.", show_default=False)
 ]
-Anonymous = Annotated[bool, typer.Option("--anonymous", help="Do without passphrases.")]
+Anonymous = Annotated[bool, typer.Option("--anonymous", metavar="", help="Do without passphrases.")]
 
 
 def main() -> None:
@@ -42,7 +42,7 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def options(
-    _: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Say which version.")] = False,
+    _: Annotated[bool, typer.Option("--version", metavar="", callback=_version, is_eager=True, help="Say which version.")] = False,
 ) -> None:
     """A trading post for Python code: agents of strangers run sandboxed next to your objects and come home."""
 

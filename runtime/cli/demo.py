@@ -48,16 +48,21 @@ def run() -> None:
         with _process(_mall(logins)) as mall:
             stage = _Stage(mall, until_s)
             uri = stage.opening()
-            with _process([sys.executable, str(SAMPLE / "client" / "shoppers.py"), uri, str(logins), "--json"]) as client:
+            with _process(_shoppers(uri, logins)) as client:
                 stage.play(client)
 
 
 def _mall(logins: Path) -> list[str]:
     file = SAMPLE / "server" / "mall.py"
     return [
-        *(sys.executable, "-m", "emporion", "host", f"{file}:Mall", "--name", "mall"),
+        # -P: not whatever is called emporion in the current folder
+        *(sys.executable, "-P", "-m", "emporion", "host", f"{file}:Mall", "--name", "mall"),
         *("--code-validator", f"{file}:code_validator", "--logins-file", str(logins), "--log-format", "json"),
     ]
+
+
+def _shoppers(uri: str, logins: Path) -> list[str]:
+    return [sys.executable, str(SAMPLE / "client" / "shoppers.py"), uri, str(logins), "--json"]
 
 
 class _Stage:
@@ -98,8 +103,8 @@ class _Stage:
                 self._records.clear()
         code = client.wait(END_S)
         if code:
-            words = client.stderr.read().decode(errors="replace") if client.stderr else ""
-            raise EmporionError(f"the shoppers' program failed: {words.strip().splitlines()[-1:] or code}")
+            words = client.stderr.read().decode(errors="replace").split("\n") if client.stderr else []
+            raise EmporionError(f"the shoppers' program failed: {next(filter(None, reversed(words)), code)}")
         self._teller.closing()
 
     def _hear(self) -> None:

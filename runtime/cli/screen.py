@@ -1,5 +1,7 @@
 """What reaches a person's terminal: foreign text made harmless, errors in one line."""
 
+import io
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -58,7 +60,9 @@ def _listed(texts: list[str], whole: Any) -> str:
 
 def console() -> Console:
     """A console of at most `WIDTH` columns; without colours where no terminal is."""
-    console = Console(highlight=False, markup=False, emoji=False, soft_wrap=False)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal without our arrows gets their names
+    console = Console(highlight=False, markup=False, emoji=False)
     console.width = min(WIDTH, console.width) if console.is_terminal else WIDTH
     return console
 
@@ -78,7 +82,8 @@ def one_line_errors(debug: bool) -> Iterator[None]:
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
     except BrokenPipeError:
-        sys.stderr.close()  # nobody reads any more: `emporion send ... | head -1`; no complaint at exit either
+        # Nobody reads any more, as in `emporion send ... | head -1`; what is still to be flushed at exit goes nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise typer.Exit(1) from None
     except Exception as error:
         if debug:

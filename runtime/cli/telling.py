@@ -77,7 +77,7 @@ class Teller:
         self._screen.print(Text("  the agent says, from its sandbox", "dim"))
         for line in story["said"]:
             self._screen.print(Text(f"    {plain(line)}", "italic"))
-        self._screen.print(Text(f"  home with {story['left']} left, and described by the classes that came down", "dim"))
+        self._screen.print(Text(f"  home with {story['left']} left; the classes that came down describe", "dim"))
         bought = Table.grid(padding=(0, 2))
         for thing in story["bought"]:
             bought.add_row("   ", Text(plain(thing["thing"])), Text(f"{thing['price']:>4}"), Text(plain(thing["shop"])))

@@ -9,6 +9,7 @@ Source: docs/protocol.md, "Code".
 import logging
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -35,6 +36,7 @@ class Realm:
     code_validator: CodeValidator | None
     limits: Limits
     isolation: Isolation
+    lock: AbstractContextManager[Any] | None = None  # held while a call of the registered object itself runs
 
 
 @dataclass(frozen=True, slots=True)

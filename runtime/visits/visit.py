@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from ...errors import ConnectionLost, EmporionError, LimitExceeded, VisitEnded
 from ..code.admission import Admission, Realm, Traveller
-from ..context import Caller, serving
+from ..context import Caller, enter
 from ..events import Printed, VisitOver, announce
 from ..sandbox.supervisor import Jailed, Jailer
 from .handle import Handle, Reference
@@ -35,18 +35,22 @@ class Scope:
     """One call of a client's: whose it is, what it may do, its handles, and its visit once there is one."""
 
     def __init__(self, realm: Realm, caller: Caller, office: Office, *, output: Callable[[str, str], None]) -> None:
-        who = "anonymous" if caller.identity is None else caller.identity
         self.realm = realm
         self.caller = caller
         self.office = office
-        self.traveller = Traveller(caller.address, caller, f"{who}@{caller.address[0]}:{caller.address[1]}")
         self.handles: list[Handle] = []
-        self.held = contextlib.ExitStack()  # what stays as it is until the call is over
+        self.held: list[Callable[[], None]] = []  # undoes what holds only while the call runs
         self.departed: dict[int, Handle] = {}  # by id of the handle that left the visit: its state, on the way home
         self._output = output
         self._lock = threading.RLock()
         self._visit: Visit | None = None
         self._over: EmporionError | None = None
+
+    @property
+    def traveller(self) -> Traveller:
+        """The caller, for validators and logs."""
+        who = "anonymous" if self.caller.identity is None else self.caller.identity
+        return Traveller(self.caller.address, self.caller, f"{who}@{self.caller.address[0]}:{self.caller.address[1]}")
 
     def handle(self, manifest: Mapping[str, str], module: str, qualname: str) -> Handle:
         """A handle for a mobile object that arrived with the call."""
@@ -91,7 +95,8 @@ class Scope:
         if visit is not None:
             visit.end(error)
         if error is None:
-            self.held.close()
+            while self.held:
+                self.held.pop()()
 
 
 class Visit:
@@ -123,13 +128,15 @@ class Visit:
         return departed
 
     def _enter(self, work: Callable[[], Any]) -> Any:
-        with self._entrance, serving(self._scope):
+        with self._entrance:
+            before = enter(self._scope)
             try:
                 return work()
             except EmporionError as error:
                 raise self._explain(error) from error
             finally:
                 self.peer.tell_output()
+                enter(before)
 
     def _explain(self, error: EmporionError) -> EmporionError:
         """Why the visit's connection is over, where it is: a limit, a death, or our own word."""
