@@ -2,8 +2,6 @@
 
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any
 
 from ..errors import ConnectionLost, ProtocolError
 from .transport import Transport
@@ -14,13 +12,8 @@ from .wire.messages import Message
 __all__ = ["Arrived", "Channel"]
 
 
-@dataclass(slots=True, eq=False)
-class Arrived:
-    """One message of the peer's."""
-
-    message: Message
-    blobs: Any  # the bytes that travelled beside it, one buffer
-    codec: int  # the number of the codec that it came in
+# One message of the peer's, the bytes that travelled beside it, and the number of the codec it came in.
+Arrived = tuple[Message, memoryview, int]
 
 
 class Channel:
@@ -44,6 +37,7 @@ class Channel:
         self.transport = transport
         self._codecs = {codec.id: codec for codec in codecs}
         self.default_codec = next(iter(self._codecs))
+        self._max_frame_bytes = max_frame_bytes  # of this end; the other end has the same, or less
         self._frames = FrameReader(max_frame_bytes, self._codecs.keys())
         self._meter = meter
         self._trailing = trailing
@@ -60,7 +54,7 @@ class Channel:
             ConnectionLost: The peer is gone. After any error nothing more may be sent: half a frame may be out.
         """
         writer = self._codecs[codec or self.default_codec]
-        buffers = write_frame(writer.id, writer.encode(message), blobs)
+        buffers = write_frame(writer.id, writer.encode(message), blobs, max_frame_bytes=self._max_frame_bytes)
         try:
             with self._writing:
                 if self._closed:
@@ -79,14 +73,14 @@ class Channel:
             ConnectionLost: The stream ended.
             ProtocolError: The bytes are no frames of ours.
         """
+        if self._frames.error is not None:
+            raise self._frames.error  # the good frames before the broken one have been handed out
         if self._trailing:
             data, self._trailing = self._trailing, b""
         else:
-            if not self.transport.wait_readable(timeout_s):
-                return None
-            received = self.transport.receive()
+            received = self.transport.receive(timeout_s)
             if received is None:
-                return []
+                return None
             data = received
         if not data:
             raise ConnectionLost("the other end closed the connection")
@@ -97,7 +91,7 @@ class Channel:
             codec = self._codecs.get(frame.codec)
             if codec is None:
                 raise ProtocolError(f"a frame in codec {frame.codec}, which this end does not accept")
-            arrived.append(Arrived(codec.decode(frame.body), frame.blobs, frame.codec))
+            arrived.append((codec.decode(frame.body), frame.blobs, frame.codec))
         return arrived
 
     def buffered(self) -> bool:

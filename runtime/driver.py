@@ -13,14 +13,14 @@ import contextlib
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from threading import get_ident
 from typing import Any, Final, Protocol
 
 from ..errors import CallTimeout, ConnectionLost, EmporionError, ValueNotPortable
 from .channel import Arrived, Channel
 from .session import CANCELLED, Asked, Chain, Delivery, Kind, Pending, Session
-from .wire.messages import Body, Code, Fault, Goodbye, Message, Output, Provide, Result
+from .wire.messages import Body, Call, Code, Fault, Goodbye, Message, NeedCode, Output, Provide, Result
 from .workers import Parking, Workers
 
 __all__ = ["Driver", "Server"]
@@ -77,6 +77,13 @@ class _Waiter:
             self.bell.release()
 
 
+class _Local(threading.local):
+    """What each thread knows of one connection."""
+
+    chain: Chain | None = None  # the one that it works in
+    spare: Chain | None = None  # the last one that it began, to be used again
+
+
 class Driver:
     """Runs one session over one transport.
 
@@ -101,7 +108,7 @@ class Driver:
         self._parking = parking
         self._workers = workers
         self._lock = threading.Lock()  # the session's books, who reads, who waits
-        self._local = threading.local()
+        self._local = _Local()
         self._reader = 0  # the identity of the thread that reads, or 0
         self._watched = False  # the selector watches the socket
         self._resting = False  # the selector will look whether it should
@@ -118,7 +125,7 @@ class Driver:
     def start(self) -> None:
         """Let the selector, or bytes that are here already, begin the reading."""
         with self._lock:
-            self._pass_on()
+            self._pass_on(get_ident())
 
     @property
     def error(self) -> EmporionError | None:
@@ -129,53 +136,58 @@ class Driver:
 
     def request(
         self,
-        make: Callable[[int, int], tuple[Message, Sequence[bytes]]],
+        message: Call | NeedCode,
+        blobs: Sequence[bytes] = (),
         *,
         wants: type[Result] | type[Code] = Result,
         deadline_s: float | None = None,
     ) -> tuple[Answer, Any]:
-        """Send what ``make(call, chain)`` gives and wait for its answer, serving the peer's calls of the same chain.
+        """Send `message` and wait for its answer, serving the peer's calls of the same chain.
 
         Args:
+            message: Its `call` and `chain` are filled in here.
             deadline_s: On the clock of `time.monotonic`; at that moment the call is cancelled.
 
         Raises:
+            ValueNotPortable: The message is too large for a frame; nothing was sent.
             CallTimeout, ConnectionLost, ProtocolError: No answer will come.
         """
-        chain: Chain | None = getattr(self._local, "chain", None)
+        local, session, me = self._local, self._session, get_ident()
         with self._lock:
             if self._error is not None:
                 raise self._gone()
+            chain = local.chain
             if chain is None:
-                chain = self._session.open_chain()
-            pending = self._session.open_call(chain, wants)
+                chain = local.spare = session.open_chain(local.spare)
+            pending = session.open_call(chain, wants)
             # Whoever expects an answer reads before it can come, or the selector wakes another thread for it.
-            self._take_reading()
+            if not self._reader:
+                self._take_reading(me)
+        message.call = pending.id
+        message.chain = chain.id
         try:
-            message, blobs = make(pending.id, chain.id)
             self._send(message, blobs)
         except BaseException:
             with self._lock:
-                self._session.unsent(pending)
-                self._pass_on()
+                session.unsent(pending)
+                self._pass_on(me)
             raise
         try:
-            return self._await(pending, chain, deadline_s)
+            return self._await(pending, chain, deadline_s, me)
         except BaseException:
             self._give_up(pending)
             raise
 
-    def _await(self, pending: Pending, chain: Chain, deadline_s: float | None) -> tuple[Answer, Any]:
-        lock = self._lock
+    def _await(self, pending: Pending, chain: Chain, deadline_s: float | None, me: int) -> tuple[Answer, Any]:
+        lock, session = self._lock, self._session
         lock.acquire()
         try:
             while True:
-                answer = self._session.take(pending)
-                if answer is not None:
-                    return answer
+                if pending.answer is not None:
+                    return session.take(pending)
                 if chain.inbox:
                     asked = chain.inbox.popleft()
-                    self._pass_on()
+                    self._pass_on(me)
                     lock.release()
                     try:
                         self._serve(asked)
@@ -184,22 +196,23 @@ class Driver:
                 elif self._error is not None:
                     raise self._gone()
                 else:
-                    self._wait_turn(chain, deadline_s)
+                    self._wait_turn(chain, deadline_s, me)
         finally:
-            self._pass_on()
+            self._pass_on(me)
             lock.release()
-            if self._session.outbox:
+            if session.outbox:
                 self._flush()
 
-    def _wait_turn(self, chain: Chain, deadline_s: float | None) -> None:
+    def _wait_turn(self, chain: Chain, deadline_s: float | None, me: int) -> None:
         """With the lock held: read once, or sleep until whoever reads has something for `chain`."""
         left_s = None if deadline_s is None else deadline_s - time.monotonic()
         if left_s is not None and left_s <= 0:
             raise CallTimeout("no answer within the time given: the call was cancelled")
-        if self._take_reading():
+        if self._reader == me or self._take_reading(me):
             self._read(left_s)
-            for asked in self._new_starts():
-                self._submit(asked)
+            if self._starts:
+                for asked in self._new_starts():
+                    self._submit(asked)
             return
         waiter = chain.waiting
         if waiter is None:
@@ -242,7 +255,7 @@ class Driver:
             blobs: Sequence[bytes] = ()
         else:
             local = self._local
-            before = getattr(local, "chain", None)
+            before = local.chain
             local.chain = asked.chain
             try:
                 answer, blobs = self._server.serve(asked)
@@ -258,9 +271,9 @@ class Driver:
             if self._error is not None:
                 return
             self._session.answered(asked)
-            if resume:
+            if resume and not self._reader:
                 # Whoever answers expects the next call: be there first, or the selector wakes another thread for it.
-                self._take_reading()
+                self._take_reading(get_ident())
         with contextlib.suppress(EmporionError):  # the connection is over, and whoever waited on it has been told
             self._send(answer, blobs, asked.codec)
             if self._session.outbox:
@@ -268,12 +281,13 @@ class Driver:
 
     def run(self) -> None:
         """Read and serve on this thread until the connection ends: for an end that has no other."""
+        me = get_ident()
         while self._error is None:
             with self._lock:
-                if self._take_reading():
+                if self._take_reading(me):
                     self._read(None)
                 starts = self._new_starts()
-                self._pass_on()
+                self._pass_on(me)
             for asked in starts:
                 self._serve(asked)
 
@@ -290,25 +304,26 @@ class Driver:
         """On a worker: read and serve until nothing comes for a while."""
         workers = self._workers
         assert workers is not None
+        me = get_ident()
         with self._lock:
-            if not self._take_reading():
+            if not self._take_reading(me):
                 return
         while self._error is None:
             with self._lock:
-                if self._reader != get_ident():
+                if self._reader != me:
                     return  # while this one served, another thread took over
                 came = self._read(0.0 if workers.pressed else LINGER_S)
-                starts = self._new_starts()
-                if came and not starts:
+                if came and not self._starts:
                     continue
+                starts = self._new_starts()
                 for asked in starts[1:]:
                     self._submit(asked)
-                self._pass_on()
+                self._pass_on(me)
             if not starts:
                 return
             self._serve(starts[0], resume=not workers.pressed)
         with self._lock:
-            self._pass_on()
+            self._pass_on(me)
 
     def _submit(self, asked: Asked) -> None:
         if self._workers is None:
@@ -323,11 +338,11 @@ class Driver:
 
     # --- reading ------------------------------------------------------------------------------------------------
 
-    def _take_reading(self) -> bool:
+    def _take_reading(self, me: int) -> bool:
         """With the lock held: be the reader, or stay it, unless another thread is."""
         if self._reader or self._error is not None:
-            return self._reader == get_ident()
-        self._reader = get_ident()
+            return self._reader == me
+        self._reader = me
         self._turns += 1
         if self._watched:
             self._watched = False
@@ -335,9 +350,9 @@ class Driver:
             self._parking.ignore(self._channel.transport.fileno())
         return True
 
-    def _pass_on(self) -> None:
+    def _pass_on(self, me: int) -> None:
         """With the lock held: this thread does not read now; a waiting thread does, or the selector watches."""
-        if self._reader == get_ident():
+        if self._reader == me:
             self._reader = 0
         if self._reader:
             return
@@ -377,7 +392,7 @@ class Driver:
     def _step_aside(self) -> None:
         """A sender has to wait for the peer, which may wait for somebody here to read: it must not be the reader."""
         with self._lock:
-            self._pass_on()
+            self._pass_on(get_ident())
 
     def _read(self, timeout_s: float | None) -> bool:
         """As the reader, with the lock held: receive once and hand out what came; False when nothing did in time."""
@@ -390,9 +405,17 @@ class Driver:
             error = broken
         finally:
             self._lock.acquire()
+        if arrived is None:
+            return False
         try:
-            for one in arrived or ():
-                self._deliver(self._session.receive(one.message, one.blobs, one.codec))
+            for message, blobs, codec in arrived:
+                delivery = self._session.receive(message, blobs, codec)
+                if delivery.kind is Kind.WAKE:
+                    waiting = delivery.chain.waiting  # type: ignore[union-attr]
+                    if waiting is not None:
+                        waiting.ring()
+                elif delivery.kind is not Kind.NOTHING:
+                    self._deliver(delivery)
         except EmporionError as broken:
             error = broken
         if error is not None:
@@ -403,30 +426,23 @@ class Driver:
                 self._flush()
             finally:
                 self._lock.acquire()
-        return arrived is not None
+        return True
 
     def _deliver(self, delivery: Delivery) -> None:
-        match delivery.kind:
-            case Kind.WAKE:
-                assert delivery.chain is not None
-                if delivery.chain.waiting is not None:
-                    delivery.chain.waiting.ring()
-            case Kind.START:
-                assert delivery.asked is not None
-                self._starts.append(delivery.asked)
-            case Kind.CANCEL:
-                assert delivery.asked is not None
-                self._server.cancelled(delivery.asked)
-            case Kind.RELEASE:
-                assert delivery.counts is not None
-                self._server.released(delivery.counts)
-            case Kind.NEWS:
-                assert delivery.news is not None
-                self._server.news(delivery.news)
-            case Kind.CLOSE:
-                raise ConnectionLost(f"the other end said goodbye: {delivery.reason or 'closed'}")
-            case Kind.NOTHING:
-                pass
+        asked = delivery.asked
+        if delivery.kind is Kind.START:
+            assert asked is not None
+            self._starts.append(asked)
+        elif delivery.kind is Kind.CANCEL:
+            assert asked is not None
+            self._server.cancelled(asked)
+        elif delivery.kind is Kind.RELEASE:
+            self._server.released(delivery.counts)
+        elif delivery.kind is Kind.NEWS:
+            assert delivery.news is not None
+            self._server.news(delivery.news)
+        else:
+            raise ConnectionLost(f"the other end said goodbye: {delivery.reason or 'closed'}")
 
     # --- sending and ending -------------------------------------------------------------------------------------
 
@@ -460,7 +476,7 @@ class Driver:
                 self._send(Goodbye(goodbye), ())
         with self._lock:
             self._fail(error or ConnectionLost("this connection was closed here"))
-            self._pass_on()
+            self._pass_on(get_ident())
 
     def _fail(self, error: EmporionError) -> None:
         """With the lock held: the connection is over."""

@@ -162,7 +162,8 @@ class Host:
         name = secrets.token_urlsafe(16) if name is None else name
         uri = self._uri(name)
         lock = threading.RLock() if synchronized else None
-        registration = Registration(obj, interface, Realm(name, code_validator, limits or self._limits, isolation, lock))
+        realm = Realm(name, code_validator, limits or self._limits, isolation, lock)
+        registration = Registration(obj, interface, realm)
         with self._lock:
             if not name or name in self._registrations:
                 raise ConfigurationError(f"an object is registered as {name!r} already: unregister it first")

@@ -139,23 +139,22 @@ class Peer:
         if self._dropped:
             self._release()
         names = list(kwargs)
+        values = (*args, *kwargs.values()) if names else args
+        body, blobs = self.encode(values, lambda i: f"args[{i}]" if i < len(args) else names[i - len(args)])
         timeout_s = self.timeout_s
-
-        def make(call: int, chain: int) -> tuple[Message, Sequence[bytes]]:
-            body, blobs = self.encode((*args, *kwargs.values()), _argument_labels(len(args), names))
-            deadline_ms = 0 if timeout_s is None else max(1, int(timeout_s * 1000))
-            return Call(call, chain, target, op, method, names, body, deadline_ms), blobs
-
-        deadline_s = None if timeout_s is None else time.monotonic() + timeout_s
-        answer, blobs = self.driver.request(make, deadline_s=deadline_s)
+        if timeout_s is None:
+            answer, came = self.driver.request(Call(0, 0, target, op, method, names, body), blobs)
+        else:
+            message = Call(0, 0, target, op, method, names, body, max(1, int(timeout_s * 1000)))
+            answer, came = self.driver.request(message, blobs, deadline_s=time.monotonic() + timeout_s)
         if type(answer) is Result:
-            return self.decode(answer.body, blobs)[0]
+            return self.decode(answer.body, came)[0]
         assert type(answer) is Fault
-        raise self.fault_in(answer, blobs)
+        raise self.fault_in(answer, came)
 
     def fetch(self, modules: dict[str, str]) -> dict[str, str]:
         """Ask the peer for the sources of `modules` ({name: digest}); they come back by digest, unchecked."""
-        answer, blobs = self.driver.request(lambda call, chain: (NeedCode(call, chain, modules), ()), wants=Code)
+        answer, blobs = self.driver.request(NeedCode(0, 0, modules), wants=Code)
         if type(answer) is Code:
             return answer.sources
         assert type(answer) is Fault
@@ -270,10 +269,6 @@ def split_arguments(message: Call, values: list[Any]) -> tuple[list[Any], dict[s
     if first < 0 or len(set(names)) != len(names):
         raise ProtocolError("keyword names and values do not match")
     return values[:first], dict(zip(names, values[first:], strict=True))
-
-
-def _argument_labels(positional: int, names: list[str]) -> Callable[[int], str]:
-    return lambda i: f"args[{i}]" if i < positional else names[i - positional]
 
 
 def _result_label(_: int) -> str:

@@ -8,7 +8,6 @@ Source: docs/protocol.md, "Chains".
 """
 
 from collections import deque
-from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Any, Final
 
@@ -44,36 +43,43 @@ CANCELLED: Final = "emporion.Cancelled"
 TOO_MANY_CALLS: Final = "emporion.TooManyCalls"
 
 
-@dataclass(slots=True, eq=False)
 class Asked:
     """A call of the peer's that this end serves, with the blobs that came beside it."""
 
-    message: Call | NeedCode
-    blobs: Any
-    chain: "Chain"
-    codec: int = 0  # the answer comes in the format of the request
-    cancelled: bool = False
+    __slots__ = ("blobs", "cancelled", "chain", "codec", "message")
+
+    def __init__(self, message: Call | NeedCode, blobs: Any, chain: "Chain", codec: int) -> None:
+        self.message = message
+        self.blobs = blobs
+        self.chain = chain
+        self.codec = codec  # the answer comes in the format of the request
+        self.cancelled = False
 
 
-@dataclass(slots=True, eq=False)
 class Pending:
     """A call of this end's that waits for its answer."""
 
-    id: int
-    chain: "Chain"
-    wants: type[Result] | type[Code]
-    answer: tuple[Result | Fault | Code, Any] | None = None
-    abandoned: bool = False
+    __slots__ = ("abandoned", "answer", "chain", "id", "wants")
+
+    def __init__(self, id: int, chain: "Chain", wants: type[Result] | type[Code]) -> None:
+        self.id = id
+        self.chain = chain
+        self.wants = wants
+        self.answer: tuple[Result | Fault | Code, Any] | None = None
+        self.abandoned = False
 
 
-@dataclass(slots=True, eq=False)
 class Chain:
     """One logical thread of control; at most one thread of each end works in it."""
 
-    id: int
-    inbox: deque[Asked] = field(default_factory=deque)
-    open_calls: int = 0  # calls of this chain, in both directions, not yet answered at this end
-    waiting: Any = None  # the driver's: how to wake the thread that waits in this chain
+    __slots__ = ("id", "inbox", "open_calls", "waiting", "wake")
+
+    def __init__(self, id: int) -> None:
+        self.id = id
+        self.inbox: deque[Asked] = deque()
+        self.open_calls = 0  # calls of this chain, in both directions, not yet answered at this end
+        self.waiting: Any = None  # the driver's: how to wake the thread that waits in this chain
+        self.wake = Delivery(Kind.WAKE, self)
 
 
 class Kind(Enum):
@@ -88,16 +94,18 @@ class Kind(Enum):
     NEWS = auto()  # `news`: nothing that is answered
 
 
-@dataclass(slots=True)
 class Delivery:
     """One instruction to the driver; which fields are set, `kind` says."""
 
-    kind: Kind
-    chain: Chain | None = None
-    asked: Asked | None = None
-    counts: dict[int, int] | None = None
-    reason: str = ""
-    news: Provide | Output | None = None
+    __slots__ = ("asked", "chain", "counts", "kind", "news", "reason")
+
+    def __init__(self, kind: Kind, chain: Chain | None = None, asked: Asked | None = None) -> None:
+        self.kind = kind
+        self.chain = chain
+        self.asked = asked
+        self.counts: dict[int, int] = {}
+        self.reason = ""
+        self.news: Provide | Output | None = None
 
 
 _NOTHING: Final = Delivery(Kind.NOTHING)
@@ -128,23 +136,25 @@ class Session:
 
     # --- what this end asks -------------------------------------------------------------------------------------
 
-    def open_chain(self) -> Chain:
-        """Begin a chain of this end's own; it ends by itself with its last call."""
-        self._last_chain += 2
-        chain = self.chains[self._last_chain] = Chain(self._last_chain)
-        return chain
+    def open_chain(self, over: Chain | None = None) -> Chain:
+        """Begin a chain of this end's own; it ends by itself with its last call. `over` may be used again for it."""
+        self._last_chain = number = self._last_chain + 2
+        if over is None or over.open_calls:
+            over = Chain(number)
+        over.id = number
+        self.chains[number] = over
+        return over
 
     def open_call(self, chain: Chain, wants: type[Result] | type[Code] = Result) -> Pending:
         """Number a call in `chain` and expect an answer of type `wants`, or a `Fault`."""
-        self._last_call += 1
-        pending = self.pending[self._last_call] = Pending(self._last_call, chain, wants)
+        self._last_call = number = self._last_call + 1
+        pending = self.pending[number] = Pending(number, chain, wants)
         chain.open_calls += 1
         return pending
 
-    def take(self, pending: Pending) -> tuple[Result | Fault | Code, Any] | None:
-        """The answer to `pending`, if it has come; the call is then closed."""
-        if pending.answer is None:
-            return None
+    def take(self, pending: Pending) -> tuple[Result | Fault | Code, Any]:
+        """The answer to `pending`, which has come; the call is then closed."""
+        assert pending.answer is not None
         del self.pending[pending.id]
         self._leave(pending.chain)
         return pending.answer
@@ -174,15 +184,16 @@ class Session:
         self._leave(asked.chain)
 
     def _leave(self, chain: Chain) -> None:
-        chain.open_calls -= 1
-        if chain.open_calls > len(chain.inbox):
+        chain.open_calls = left_open = chain.open_calls - 1
+        if left_open > len(chain.inbox):
             return
         # Nobody here works in this chain any more. Calls still in its inbox were asked by a peer whose own caller has
         # gone (it cancelled, or we did): each gets its answer, so that nobody waits for ever.
-        for left in chain.inbox:
+        while chain.inbox:
+            left = chain.inbox.popleft()
             del self.asked[left.message.call]
             self._refuse(left.message, CANCELLED, "the call that this one belonged to is over")
-        chain.inbox.clear()
+        chain.open_calls = 0
         self.chains.pop(chain.id, None)
 
     # --- what arrives -------------------------------------------------------------------------------------------
@@ -193,24 +204,31 @@ class Session:
         Raises:
             ProtocolError: The message has no place in this session; the connection is to be closed.
         """
+        kind = type(message)
+        if kind is Result or kind is Fault or kind is Code:
+            return self._answer(message, blobs)  # type: ignore[arg-type]
+        if kind is Call or kind is NeedCode:
+            return self._question(Asked(message, blobs, _NOWHERE, codec))  # type: ignore[arg-type]
+        return self._notice(message)
+
+    def _notice(self, message: Message) -> Delivery:
+        """What asks nothing and answers nothing."""
+        delivery = _NOTHING
         match message:
-            case Result() | Fault() | Code():
-                return self._answer(message, blobs)
-            case Call() | NeedCode():
-                return self._question(Asked(message, blobs, _NOWHERE, codec))
             case Cancel():
                 return self._cancel(message)
             case Release():
-                return Delivery(Kind.RELEASE, counts=message.counts)
+                delivery = Delivery(Kind.RELEASE)
+                delivery.counts = message.counts
             case Ping():
                 self.outbox.append(Pong(message.number))
-                return _NOTHING
-            case Pong():
-                return _NOTHING
             case Goodbye():
-                return Delivery(Kind.CLOSE, reason=message.reason)
+                delivery = Delivery(Kind.CLOSE)
+                delivery.reason = message.reason
             case Provide() | Output():
-                return Delivery(Kind.NEWS, news=message)
+                delivery = Delivery(Kind.NEWS)
+                delivery.news = message
+        return delivery
 
     def _answer(self, message: Result | Fault | Code, blobs: Any) -> Delivery:
         pending = self.pending.get(message.call)
@@ -223,7 +241,7 @@ class Session:
             self._abandoned -= 1
             return _NOTHING
         pending.answer = (message, blobs)
-        return Delivery(Kind.WAKE, pending.chain)
+        return pending.chain.wake
 
     def _question(self, asked: Asked) -> Delivery:
         message = asked.message
@@ -235,7 +253,7 @@ class Session:
                 raise ProtocolError(f"{MAX_INBOX} calls wait in chain {chain.id}: a chain asks one thing at a time")
             chain.inbox.append(asked)
             self._enter(chain, asked)
-            return Delivery(Kind.WAKE, chain)
+            return chain.wake
         if message.chain % 2 == self._parity:
             # One of ours that is over: the peer asked before it learned that we had given up.
             return self._refuse(message, CANCELLED, "the call that this one belonged to is over")

@@ -29,17 +29,20 @@ class TLSTransport:
         self._readable.register(sock, select.POLLIN)
         without_delay(sock)
 
-    def receive(self) -> bytes | None:
-        with self._lock:
-            try:
-                data = self._sock.recv(READ_BYTES)
-                return data if len(data) < TLS_RECORD_BYTES else self._drain(data)
-            except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
-                # TLS 1.3 has no renegotiation, and a key update is answered from OpenSSL's own buffer: reading
-                # only ever waits for reading.
+    def receive(self, timeout_s: float | None) -> bytes | None:
+        while True:
+            if not self.buffered() and not self._readable.poll(None if timeout_s is None else timeout_s * 1000):
                 return None
-            except OSError:  # ssl.SSLError is one: a broken record ends the connection like a cut one
-                return b""
+            with self._lock:
+                try:
+                    data = self._sock.recv(READ_BYTES)
+                    return data if len(data) < TLS_RECORD_BYTES else self._drain(data)
+                except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+                    # Part of a record. TLS 1.3 has no renegotiation, and a key update is answered from OpenSSL's own
+                    # buffer: reading only ever waits for reading.
+                    continue
+                except (OSError, ValueError):  # ssl.SSLError is one: a broken record ends it like a cut connection
+                    return b""
 
     def _drain(self, first: bytes) -> bytes:
         """More records of a large frame, as far as they are decrypted or at hand: fewer turns for the reader."""
@@ -56,11 +59,6 @@ class TLSTransport:
             parts.append(part)
             size += len(part)
         return b"".join(parts)
-
-    def wait_readable(self, timeout_s: float | None) -> bool:
-        if self.buffered():
-            return True
-        return bool(self._readable.poll(None if timeout_s is None else timeout_s * 1000))
 
     def send(self, buffers: Sequence[bytes], full: Callable[[], None]) -> None:
         for buffer in buffers:

@@ -1,4 +1,4 @@
-"""Sockets: bytes in, bytes out. Owns a non-blocking socket, and nothing of what the bytes mean.
+"""Sockets: bytes in, bytes out. Owns a socket, and nothing of what the bytes mean.
 
 One thread may receive while another sends. TLS is `runtime.tls_transport`: visits do without it, and without OpenSSL.
 """
@@ -6,6 +6,7 @@ One thread may receive while another sends. TLS is `runtime.tls_transport`: visi
 import contextlib
 import select
 import socket
+import struct
 from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
@@ -17,6 +18,8 @@ READ_BYTES: Final = 16 * 1024  # one receive: a whole frame for nearly every cal
 # While bulk data comes. Not always: CPython allocates the whole buffer for each receive, and one of this size costs a
 # mapping of fresh memory each time, 20 us; 16 KiB come from the heap.
 BULK_BYTES: Final = 256 * 1024
+FIRST_WAIT_S: Final = 0.005
+_FIRST_WAIT: Final = struct.pack("@ll", 0, int(FIRST_WAIT_S * 1_000_000))  # a struct timeval
 SEND_TIMEOUT_S: Final = 30.0  # a peer that takes nothing for this long is gone: its thread here is worth more
 MAX_BUFFERS: Final = 512  # of one sendmsg; IOV_MAX is 1024 on Linux
 
@@ -24,12 +27,8 @@ MAX_BUFFERS: Final = 512  # of one sendmsg; IOV_MAX is 1024 on Linux
 class Transport(Protocol):
     """What the driver needs of a connection."""
 
-    def receive(self) -> bytes | None:
-        """Bytes, ``b""`` at the end of the stream, or None where nothing is there yet."""
-        ...
-
-    def wait_readable(self, timeout_s: float | None) -> bool:
-        """Wait until `receive` has something to say; False when the time is over."""
+    def receive(self, timeout_s: float | None) -> bytes | None:
+        """Wait for bytes; ``b""`` at the end of the stream, None when the time is over."""
         ...
 
     def send(self, buffers: Sequence[bytes], full: Callable[[], None]) -> None:
@@ -57,7 +56,14 @@ class PlainTransport:
     """A stream socket without encryption: TCP on request, Unix sockets, and the socketpair of a visit."""
 
     def __init__(self, sock: socket.socket) -> None:
-        sock.setblocking(False)
+        # The first wait is the receive itself, bounded by the kernel: mostly the answer comes within microseconds, and
+        # a poll before each receive would cost as much as the receive. Sending never blocks (MSG_DONTWAIT).
+        sock.setblocking(True)
+        self._first_wait_s = FIRST_WAIT_S
+        try:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _FIRST_WAIT)
+        except PermissionError:  # in a jail; there a receive waits as long as it takes
+            self._first_wait_s = float("inf")
         self._sock = sock
         self._readable = select.poll()
         self._readable.register(sock, select.POLLIN)
@@ -65,27 +71,41 @@ class PlainTransport:
         self._size = READ_BYTES
         without_delay(sock)
 
-    def receive(self) -> bytes | None:
+    def receive(self, timeout_s: float | None) -> bytes | None:
+        if timeout_s is not None and timeout_s < self._first_wait_s and not self._readable.poll(timeout_s * 1000):
+            return None
         try:
             data = self._receive(self._size)
-            self._size = BULK_BYTES if len(data) == self._size else READ_BYTES
-            return data
         except BlockingIOError:
-            return None
+            return self._receive_later(timeout_s)
         except OSError:
             return b""
+        self._size = BULK_BYTES if len(data) == self._size else READ_BYTES
+        return data
 
-    def wait_readable(self, timeout_s: float | None) -> bool:
-        return bool(self._readable.poll(None if timeout_s is None else timeout_s * 1000))
+    def _receive_later(self, timeout_s: float | None) -> bytes | None:
+        """Nothing came within the first wait."""
+        if timeout_s is not None and timeout_s <= FIRST_WAIT_S:
+            return None
+        left_ms = None if timeout_s is None else (timeout_s - FIRST_WAIT_S) * 1000
+        while True:
+            if not self._readable.poll(left_ms):
+                return None
+            try:
+                return self._receive(self._size)
+            except BlockingIOError:  # a checksum was wrong, says poll(2): the bytes that woke us are gone
+                continue
+            except OSError:
+                return b""
 
     def send(self, buffers: Sequence[bytes], full: Callable[[], None]) -> None:
         try:
             if len(buffers) == 1:
-                sent = self._sock.send(buffers[0])
+                sent = self._sock.send(buffers[0], socket.MSG_DONTWAIT)
                 if sent == len(buffers[0]):
                     return
             else:
-                sent = self._sock.sendmsg(buffers[:MAX_BUFFERS])
+                sent = self._sock.sendmsg(buffers[:MAX_BUFFERS], (), socket.MSG_DONTWAIT)
         except BlockingIOError:
             sent = 0
         except OSError as error:
@@ -97,7 +117,7 @@ class PlainTransport:
         while rest:
             wait_writable(self._sock)
             try:
-                rest = _skip(rest, self._sock.sendmsg(rest[:MAX_BUFFERS]))
+                rest = _skip(rest, self._sock.sendmsg(rest[:MAX_BUFFERS], (), socket.MSG_DONTWAIT))
             except BlockingIOError:
                 continue
             except OSError as error:

@@ -1,1 +1,1 @@
-"""."""
+"""Pure decisions: who may connect, and which code may cross. No sockets, no processes."""

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from ..uri import UNIX, URI, Listen
-from .loading import created, load, parse_assignments, parse_value
+from .loading import created, load, parse_assignments, parse_place, parse_value
 from .passphrases import for_client, for_host
 from .screen import one_line_errors
 
@@ -42,7 +42,9 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def options(
-    _: Annotated[bool, typer.Option("--version", metavar="", callback=_version, is_eager=True, help="Say which version.")] = False,
+    _: Annotated[
+        bool, typer.Option("--version", metavar="", callback=_version, is_eager=True, help="Say which version.")
+    ] = False,
 ) -> None:
     """A trading post for Python code: agents of strangers run sandboxed next to your objects and come home."""
 
@@ -98,16 +100,17 @@ def host(
 
     if log_format not in ("text", "json"):
         raise typer.BadParameter(f"{log_format!r}: text or json", param_hint="--log-format")
+    place, judge = parse_place(what), None if code_validator is None else parse_place(code_validator)
     with one_line_errors(debug):
         optional = anonymous or Listen.parse(listen).scheme == UNIX
         passphrases = for_host(passphrase_file, logins_file, optional=optional)
         serve(
-            created(load(what)),
+            created(load(place)),
             name,
             listen=listen,
             passphrases=passphrases,
             anonymous=anonymous,
-            validator=None if code_validator is None else load(code_validator),
+            validator=None if judge is None else load(judge),
             state_dir=state_dir,
             advertise=advertise,
             json_log=log_format == "json",
@@ -147,11 +150,11 @@ def send(
     """
     from .sending import send_agent
 
-    settings = parse_assignments(set_ or [])
+    place, settings = parse_place(agent), parse_assignments(set_ or [])
     with one_line_errors(debug):
         optional = anonymous or URI.parse(to).scheme == UNIX
         passphrase = for_client(passphrase_file, optional=optional)
-        made = created(load(agent), **settings)
+        made = created(load(place), **settings)
         arguments = [parse_value(text) for text in arg or []]
         send_agent(
             made, arguments, to=to, call=call, passphrase=passphrase, login=login, accept=accept, timeout_s=timeout

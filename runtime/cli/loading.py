@@ -13,22 +13,33 @@ import typer
 
 from ...errors import ConfigurationError
 
-__all__ = ["created", "load", "parse_assignments", "parse_value"]
+__all__ = ["Place", "created", "load", "parse_assignments", "parse_place", "parse_value"]
+
+Place = tuple[str, str]  # a file or a module, and a dotted name in it
 
 
-def load(place: str) -> Any:
-    """What stands in a file or module under a name, as in ``mall.py:Mall`` or ``shops.mall:Mall.main``.
+def parse_place(text: str) -> Place:
+    """``mall.py:Mall`` or ``shops.mall:Mall.main`` in its two parts.
+
+    Raises:
+        typer.BadParameter: `text` has no such form.
+    """
+    where, colon, name = text.rpartition(":")
+    if not colon or not where or not all(part.isidentifier() for part in name.split(".")):
+        raise typer.BadParameter(f"{text!r}: write FILE.py:NAME or module:NAME")
+    return where, name
+
+
+def load(place: Place) -> Any:
+    """What stands in a file or module under a name.
 
     A file is run as a module named after it, with its folder first on `sys.path`, as ``python FILE.py`` would do; a
     module is imported as ``python -m`` would, the current folder first.
 
     Raises:
         ConfigurationError: There is no such file, module or name.
-        typer.BadParameter: `place` has no such form.
     """
-    where, colon, name = place.rpartition(":")
-    if not colon or not where or not all(part.isidentifier() for part in name.split(".")):
-        raise typer.BadParameter(f"{place!r}: write FILE.py:NAME or module:NAME")
+    where, name = place
     found: Any = _run_file(Path(where)) if where.endswith(".py") or "/" in where else _import_module(where)
     for part in name.split("."):
         try:

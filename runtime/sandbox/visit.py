@@ -221,11 +221,8 @@ class _Recorded:
     def __init__(self, said: list[bytes]) -> None:
         self._said = said[::-1]
 
-    def receive(self) -> bytes | None:
+    def receive(self, timeout_s: float | None) -> bytes | None:
         return self._said.pop() if self._said else b""
-
-    def wait_readable(self, timeout_s: float | None) -> bool:
-        return True
 
     def send(self, buffers: Sequence[bytes], full: Callable[[], None]) -> None:
         pass

@@ -1,1 +1,1 @@
-"""."""
+"""From Python values to bytes and back: frames, codecs, messages."""

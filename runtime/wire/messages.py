@@ -3,9 +3,11 @@
 Source: docs/protocol.md, "Messages".
 """
 
-from typing import Any, Final
+from typing import Final
 
 import msgspec
+
+from .kinds import Item, Row
 
 __all__ = [
     "Body",
@@ -34,15 +36,15 @@ class Op:
     SET: Final = 2  # write the member: one positional argument
 
 
-class Body(msgspec.Struct, array_like=True, gc=False):
+class Body(msgspec.Struct, array_like=True, gc=False, forbid_unknown_fields=True):
     """Values of one message as scalars, rows and manifests (docs/protocol.md, "Values"); blobs travel beside it."""
 
-    roots: list[Any]
-    rows: list[list[Any]] = []
+    roots: list[Item]
+    rows: list[Row] = []
     manifests: list[dict[str, str]] = []
 
 
-class Call(msgspec.Struct, array_like=True, tag=1, gc=False):
+class Call(msgspec.Struct, array_like=True, tag=1, gc=False, forbid_unknown_fields=True):
     """Ask `target` (an object that the receiver exports; 0 is its directory) for `method`.
 
     The last ``len(keywords)`` roots of `body` are the keyword arguments' values.
@@ -59,14 +61,14 @@ class Call(msgspec.Struct, array_like=True, tag=1, gc=False):
     oneway: bool = False  # an answer comes once everything has arrived, before the method runs
 
 
-class Result(msgspec.Struct, array_like=True, tag=2, gc=False):
+class Result(msgspec.Struct, array_like=True, tag=2, gc=False, forbid_unknown_fields=True):
     """The answer to `call`: one root."""
 
     call: int
     body: Body
 
 
-class Fault(msgspec.Struct, array_like=True, tag=3, gc=False):
+class Fault(msgspec.Struct, array_like=True, tag=3, gc=False, forbid_unknown_fields=True):
     """The answer to `call` when it raised: the type's name, its arguments as roots, the traceback as text."""
 
     call: int
@@ -76,13 +78,13 @@ class Fault(msgspec.Struct, array_like=True, tag=3, gc=False):
     body: Body
 
 
-class Release(msgspec.Struct, array_like=True, tag=4, gc=False):
+class Release(msgspec.Struct, array_like=True, tag=4, gc=False, forbid_unknown_fields=True):
     """The sender no longer holds capabilities: {exported object: how often it had been received}."""
 
     counts: dict[int, int]
 
 
-class NeedCode(msgspec.Struct, array_like=True, tag=5, gc=False):
+class NeedCode(msgspec.Struct, array_like=True, tag=5, gc=False, forbid_unknown_fields=True):
     """Ask, within a chain, for the source of modules that a manifest of the peer has announced."""
 
     call: int
@@ -90,44 +92,44 @@ class NeedCode(msgspec.Struct, array_like=True, tag=5, gc=False):
     modules: dict[str, str]  # dotted name: digest
 
 
-class Code(msgspec.Struct, array_like=True, tag=6, gc=False):
+class Code(msgspec.Struct, array_like=True, tag=6, gc=False, forbid_unknown_fields=True):
     """The answer to `NeedCode`: sources by digest."""
 
     call: int
     sources: dict[str, str]
 
 
-class Cancel(msgspec.Struct, array_like=True, tag=7, gc=False):
+class Cancel(msgspec.Struct, array_like=True, tag=7, gc=False, forbid_unknown_fields=True):
     """The sender no longer waits for `call`."""
 
     call: int
 
 
-class Ping(msgspec.Struct, array_like=True, tag=8, gc=False):
+class Ping(msgspec.Struct, array_like=True, tag=8, gc=False, forbid_unknown_fields=True):
     """Asks for a `Pong` with the same number."""
 
     number: int
 
 
-class Pong(msgspec.Struct, array_like=True, tag=9, gc=False):
+class Pong(msgspec.Struct, array_like=True, tag=9, gc=False, forbid_unknown_fields=True):
     """Answers a `Ping`."""
 
     number: int
 
 
-class Goodbye(msgspec.Struct, array_like=True, tag=10, gc=False):
+class Goodbye(msgspec.Struct, array_like=True, tag=10, gc=False, forbid_unknown_fields=True):
     """The sender closes the session on purpose; nothing follows."""
 
     reason: str
 
 
-class Provide(msgspec.Struct, array_like=True, tag=11, gc=False):
+class Provide(msgspec.Struct, array_like=True, tag=11, gc=False, forbid_unknown_fields=True):
     """Host to visit only: compiled modules, ahead of the message that needs them."""
 
     modules: list[tuple[str, str, bytes]]  # dotted name, digest of the source, marshalled code
 
 
-class Output(msgspec.Struct, array_like=True, tag=12, gc=False):
+class Output(msgspec.Struct, array_like=True, tag=12, gc=False, forbid_unknown_fields=True):
     """What an agent printed: visit to host, host to client."""
 
     agent: str

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from enum import Enum, Flag
 from operator import attrgetter
 from types import MemberDescriptorType
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, overload
 
 from ...errors import ConfigurationError
 
@@ -41,7 +41,11 @@ _BY_TYPE: Final[dict[type, Portable]] = {}
 _BY_NAME: Final[dict[str, Portable]] = {}
 
 
-def portable(cls: C | None = None, *, name: str | None = None) -> Any:
+@overload
+def portable(cls: C, *, name: str | None = None) -> C: ...
+@overload
+def portable(cls: None = None, *, name: str | None = None) -> Callable[[C], C]: ...
+def portable(cls: C | None = None, *, name: str | None = None) -> C | Callable[[C], C]:
     """Declare that instances of `cls` travel by value: a class that both ends have and register. No code moves.
 
     Use it as ``@portable`` or ``@portable(name="shop.Price")``. Possible are dataclasses (also frozen, with slots,

@@ -48,7 +48,7 @@ from emporion.runtime.wire.messages import (
 )
 from emporion.runtime.workers import Parking, Workers
 
-STEPS = 20_000  # of one model run; far more than its calls can need
+STEPS = 5_000  # of one model run; far more than its calls can need
 PATIENCE_S = 8.0  # no thread of a run here needs a tenth of this
 
 

@@ -97,13 +97,13 @@ def test_a_frame_that_the_other_end_would_refuse_is_not_written() -> None:
 
 
 def test_a_long_frame_in_single_bytes_takes_no_quadratic_time() -> None:
-    body = bytes(600_000)
+    body = bytes(1_000_000)
     stream = wire(body)
-    reader = FrameReader(1_000_000)
+    reader = FrameReader(2_000_000)
     pieces = [stream[at : at + 1] for at in range(len(stream))]
     started = time.process_time()
 
     frames = [frame for piece in pieces for frame in reader.feed(piece)]
 
     assert content(frames) == [(1, body, b"")]
-    assert time.process_time() - started < 5.0  # seconds; copying what is held each time takes four times that
+    assert time.process_time() - started < 3.0  # seconds; copying what is held each time takes several times that
