@@ -19,7 +19,7 @@ from typing import Any, Final, Protocol
 
 from ..errors import CallTimeout, ConnectionLost, EmporionError, ValueNotPortable
 from .channel import Arrived, Channel
-from .session import CANCELLED, Asked, Chain, Delivery, Kind, Pending, Session
+from .session import CANCELLED, Asked, Chain, Kind, Notice, Pending, Session
 from .wire.messages import Body, Call, Code, Fault, Goodbye, Message, NeedCode, Output, Provide, Result
 from .workers import Parking, Workers
 
@@ -274,10 +274,12 @@ class Driver:
             if resume and not self._reader:
                 # Whoever answers expects the next call: be there first, or the selector wakes another thread for it.
                 self._take_reading(get_ident())
-        with contextlib.suppress(EmporionError):  # the connection is over, and whoever waited on it has been told
+        try:
             self._send(answer, blobs, asked.codec)
             if self._session.outbox:
                 self._flush()
+        except EmporionError:
+            pass  # the connection is over, and whoever waited on it has been told
 
     def run(self) -> None:
         """Read and serve on this thread until the connection ends: for an end that has no other."""
@@ -410,12 +412,13 @@ class Driver:
         try:
             for message, blobs, codec in arrived:
                 delivery = self._session.receive(message, blobs, codec)
-                if delivery.kind is Kind.WAKE:
-                    waiting = delivery.chain.waiting  # type: ignore[union-attr]
-                    if waiting is not None:
-                        waiting.ring()
+                if isinstance(delivery, Chain):
+                    if delivery.waiting is not None:
+                        delivery.waiting.ring()
+                elif isinstance(delivery, Asked):
+                    self._starts.append(delivery)
                 elif delivery.kind is not Kind.NOTHING:
-                    self._deliver(delivery)
+                    self._heed(delivery)
         except EmporionError as broken:
             error = broken
         if error is not None:
@@ -428,21 +431,17 @@ class Driver:
                 self._lock.acquire()
         return True
 
-    def _deliver(self, delivery: Delivery) -> None:
-        asked = delivery.asked
-        if delivery.kind is Kind.START:
-            assert asked is not None
-            self._starts.append(asked)
-        elif delivery.kind is Kind.CANCEL:
-            assert asked is not None
-            self._server.cancelled(asked)
-        elif delivery.kind is Kind.RELEASE:
-            self._server.released(delivery.counts)
-        elif delivery.kind is Kind.NEWS:
-            assert delivery.news is not None
-            self._server.news(delivery.news)
+    def _heed(self, notice: Notice) -> None:
+        if notice.kind is Kind.CANCEL:
+            assert notice.asked is not None
+            self._server.cancelled(notice.asked)
+        elif notice.kind is Kind.RELEASE:
+            self._server.released(notice.counts)
+        elif notice.kind is Kind.NEWS:
+            assert notice.news is not None
+            self._server.news(notice.news)
         else:
-            raise ConnectionLost(f"the other end said goodbye: {delivery.reason or 'closed'}")
+            raise ConnectionLost(f"the other end said goodbye: {notice.reason or 'closed'}")
 
     # --- sending and ending -------------------------------------------------------------------------------------
 

@@ -17,7 +17,7 @@ from ..errors import EmporionError, NotExposed, ProtocolError
 from .driver import Driver
 from .exports import Export, Exports
 from .exposure import Interface, interface_of
-from .proxy import Proxy, interface_of_proxy, peer_and_number
+from .proxy import Proxy, interface_of_proxy, new_proxy, peer_and_number, received_again
 from .session import Asked
 from .wire.decode import decode_values
 from .wire.faults import decode_fault, encode_fault
@@ -233,9 +233,9 @@ class Peer:
             proxy = self._proxies.get(number)
             if proxy is None:
                 interface = Interface(label[:200], frozenset(methods), frozenset(properties))
-                proxy = self._proxies[number] = Proxy(self, number, interface)
+                proxy = self._proxies[number] = new_proxy(self, number, interface)
             else:
-                object.__setattr__(proxy, "_counted", proxy._counted + 1)
+                received_again(proxy)
         return proxy
 
 

@@ -1,7 +1,8 @@
 """Proxies: the stand-ins of objects elsewhere. Holding one is the only way to reach the object."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import NotExposed
 from .exposure import Interface
@@ -10,7 +11,9 @@ from .wire.messages import Op
 if TYPE_CHECKING:
     from .peer import Peer
 
-__all__ = ["Proxy", "interface_of_proxy", "peer_and_number"]
+__all__ = ["Proxy", "interface_of_proxy", "new_proxy", "peer_and_number", "received_again"]
+
+MAX_CLASSES: Final = 1_000  # proxy classes kept; a peer that invents interfaces pays for the others each time
 
 
 class Proxy:
@@ -19,23 +22,12 @@ class Proxy:
     The proxy that `connect` gives is a context manager that closes the connection; leaving any other one does nothing.
     """
 
-    __slots__ = ("__weakref__", "_counted", "_interface", "_number", "_owner", "_peer")
+    __slots__ = ("__weakref__", "_counted", "_number", "_owner", "_peer")
 
-    def __init__(self, peer: "Peer", number: int, interface: Interface) -> None:
-        put = object.__setattr__
-        put(self, "_peer", peer)
-        put(self, "_number", number)
-        put(self, "_interface", interface)
-        put(self, "_counted", 1)  # how often it was received: said when it is released
-        put(self, "_owner", False)  # whether it closes its connection
+    _interface: Interface
 
     def __getattr__(self, name: str) -> Any:
-        interface: Interface = self._interface
-        if name in interface.methods:
-            return _bind(self._peer, self._number, name)
-        if name in interface.properties:
-            return self._peer.call(self._number, Op.GET, name, (), {})
-        raise _not_exposed(interface, name)
+        raise _not_exposed(self._interface, name)
 
     def __setattr__(self, name: str, value: object) -> None:
         if name not in self._interface.properties:
@@ -59,17 +51,46 @@ class Proxy:
             self._peer.close()
 
     def __del__(self) -> None:
-        peer = getattr(self, "_peer", None)
-        if peer is not None:
-            peer.dropped(self._number, self._counted)
+        self._peer.dropped(self._number, self._counted)
 
 
-def _bind(peer: "Peer", number: int, name: str) -> Callable[..., Any]:
-    def method(*args: Any, **kwargs: Any) -> Any:
-        return peer.call(number, Op.CALL, name, args, kwargs)
+def new_proxy(peer: "Peer", number: int, interface: Interface) -> Proxy:
+    """The proxy of the peer's object `number`."""
+    proxy = _class_for(interface)()
+    put = object.__setattr__
+    put(proxy, "_peer", peer)
+    put(proxy, "_number", number)
+    put(proxy, "_counted", 1)  # how often it was received: said when it is released
+    put(proxy, "_owner", False)  # whether it closes its connection
+    return proxy
+
+
+def received_again(proxy: Proxy) -> None:
+    """The same object came once more; its release will say so."""
+    object.__setattr__(proxy, "_counted", proxy._counted + 1)
+
+
+@lru_cache(MAX_CLASSES)
+def _class_for(interface: Interface) -> type[Proxy]:
+    """A class with the exposed members: so Python finds them as fast as any method, and shows them as it does any."""
+    members: dict[str, Any] = {name: _method(name) for name in interface.methods}
+    members |= {name: _property(name) for name in interface.properties}
+    return type("Proxy", (Proxy,), {**members, "__slots__": (), "_interface": interface, "__module__": __name__})
+
+
+def _method(name: str) -> Callable[..., Any]:
+    def method(self: Proxy, /, *args: Any, **kwargs: Any) -> Any:
+        return self._peer.call(self._number, Op.CALL, name, args, kwargs)
 
     method.__name__ = method.__qualname__ = name
     return method
+
+
+def _property(name: str) -> Any:
+    def read(self: Proxy) -> Any:
+        return self._peer.call(self._number, Op.GET, name, (), {})
+
+    return property(read)  # writing goes through `Proxy.__setattr__`
 
 
 def _not_exposed(interface: Interface, name: str) -> NotExposed:
@@ -79,8 +100,7 @@ def _not_exposed(interface: Interface, name: str) -> NotExposed:
 
 def interface_of_proxy(proxy: Proxy) -> Interface:
     """What the proxied object exposes: for handing the proxy on to somebody else."""
-    interface: Interface = proxy._interface
-    return interface
+    return proxy._interface
 
 
 def peer_and_number(proxy: Proxy) -> "tuple[Peer, int]":

@@ -29,7 +29,7 @@ from .wire.messages import (
     Result,
 )
 
-__all__ = ["CANCELLED", "TOO_MANY_CALLS", "Asked", "Chain", "Delivery", "Kind", "Pending", "Session"]
+__all__ = ["CANCELLED", "TOO_MANY_CALLS", "Asked", "Chain", "Delivery", "Kind", "Notice", "Pending", "Session"]
 
 # One connection may have this many top-level calls in progress; more are answered with a fault at once. A peer that
 # keeps to one call a thread never sees it; one that floods cannot make the host queue without bound.
@@ -43,10 +43,23 @@ CANCELLED: Final = "emporion.Cancelled"
 TOO_MANY_CALLS: Final = "emporion.TooManyCalls"
 
 
+class Kind(Enum):
+    """What the driver has to do about a message."""
+
+    NOTHING = auto()
+    START = auto()  # `asked` begins a new chain: it needs a thread
+    WAKE = auto()  # something for the thread that waits in `chain`
+    CANCEL = auto()  # `asked` is no longer wanted
+    RELEASE = auto()  # `counts` of capabilities came home
+    CLOSE = auto()  # the peer said goodbye
+    NEWS = auto()  # `news`: nothing that is answered
+
+
 class Asked:
-    """A call of the peer's that this end serves, with the blobs that came beside it."""
+    """A call of the peer's that this end serves, with the blobs beside it. As a delivery: it begins a chain."""
 
     __slots__ = ("blobs", "cancelled", "chain", "codec", "message")
+    kind: Final = Kind.START
 
     def __init__(self, message: Call | NeedCode, blobs: Any, chain: "Chain", codec: int) -> None:
         self.message = message
@@ -70,45 +83,34 @@ class Pending:
 
 
 class Chain:
-    """One logical thread of control; at most one thread of each end works in it."""
+    """One logical thread of control; at most one thread of each end works in it. As a delivery: wake that thread."""
 
-    __slots__ = ("id", "inbox", "open_calls", "waiting", "wake")
+    __slots__ = ("id", "inbox", "open_calls", "waiting")
+    kind: Final = Kind.WAKE
 
     def __init__(self, id: int) -> None:
         self.id = id
-        self.inbox: deque[Asked] = deque()
+        self.inbox: deque[Asked] | tuple[()] = ()  # calls of the peer's for that thread; mostly there is none
         self.open_calls = 0  # calls of this chain, in both directions, not yet answered at this end
         self.waiting: Any = None  # the driver's: how to wake the thread that waits in this chain
-        self.wake = Delivery(Kind.WAKE, self)
 
 
-class Kind(Enum):
-    """What the driver has to do about a message."""
+class Notice:
+    """A delivery that concerns no waiting thread; which fields are set, `kind` says."""
 
-    NOTHING = auto()
-    START = auto()  # `asked` begins a new chain: it needs a thread
-    WAKE = auto()  # something for the thread that waits in `chain`
-    CANCEL = auto()  # `asked` is no longer wanted
-    RELEASE = auto()  # `counts` of capabilities came home
-    CLOSE = auto()  # the peer said goodbye
-    NEWS = auto()  # `news`: nothing that is answered
+    __slots__ = ("asked", "counts", "kind", "news", "reason")
 
-
-class Delivery:
-    """One instruction to the driver; which fields are set, `kind` says."""
-
-    __slots__ = ("asked", "chain", "counts", "kind", "news", "reason")
-
-    def __init__(self, kind: Kind, chain: Chain | None = None, asked: Asked | None = None) -> None:
+    def __init__(self, kind: Kind, *, asked: Asked | None = None, counts: dict[int, int] | None = None,
+                 reason: str = "", news: Provide | Output | None = None) -> None:
         self.kind = kind
-        self.chain = chain
         self.asked = asked
-        self.counts: dict[int, int] = {}
-        self.reason = ""
-        self.news: Provide | Output | None = None
+        self.counts = counts or {}
+        self.reason = reason
+        self.news = news
 
 
-_NOTHING: Final = Delivery(Kind.NOTHING)
+Delivery = Chain | Asked | Notice
+_NOTHING: Final = Notice(Kind.NOTHING)
 _NOWHERE: Final = Chain(0)  # of a call that has not been entered into the books
 
 
@@ -213,22 +215,18 @@ class Session:
 
     def _notice(self, message: Message) -> Delivery:
         """What asks nothing and answers nothing."""
-        delivery = _NOTHING
         match message:
             case Cancel():
                 return self._cancel(message)
             case Release():
-                delivery = Delivery(Kind.RELEASE)
-                delivery.counts = message.counts
+                return Notice(Kind.RELEASE, counts=message.counts)
+            case Goodbye():
+                return Notice(Kind.CLOSE, reason=message.reason)
+            case Provide() | Output():
+                return Notice(Kind.NEWS, news=message)
             case Ping():
                 self.outbox.append(Pong(message.number))
-            case Goodbye():
-                delivery = Delivery(Kind.CLOSE)
-                delivery.reason = message.reason
-            case Provide() | Output():
-                delivery = Delivery(Kind.NEWS)
-                delivery.news = message
-        return delivery
+        return _NOTHING
 
     def _answer(self, message: Result | Fault | Code, blobs: Any) -> Delivery:
         pending = self.pending.get(message.call)
@@ -241,7 +239,7 @@ class Session:
             self._abandoned -= 1
             return _NOTHING
         pending.answer = (message, blobs)
-        return pending.chain.wake
+        return pending.chain
 
     def _question(self, asked: Asked) -> Delivery:
         message = asked.message
@@ -251,9 +249,10 @@ class Session:
         if chain is not None:
             if len(chain.inbox) >= MAX_INBOX:
                 raise ProtocolError(f"{MAX_INBOX} calls wait in chain {chain.id}: a chain asks one thing at a time")
-            chain.inbox.append(asked)
+            chain.inbox = inbox = chain.inbox if isinstance(chain.inbox, deque) else deque()
+            inbox.append(asked)
             self._enter(chain, asked)
-            return chain.wake
+            return chain
         if message.chain % 2 == self._parity:
             # One of ours that is over: the peer asked before it learned that we had given up.
             return self._refuse(message, CANCELLED, "the call that this one belonged to is over")
@@ -261,7 +260,7 @@ class Session:
             return self._refuse(message, TOO_MANY_CALLS, f"more than {MAX_CHAINS} calls at once on one connection")
         chain = self.chains[message.chain] = Chain(message.chain)
         self._enter(chain, asked)
-        return Delivery(Kind.START, chain, asked)
+        return asked
 
     def _enter(self, chain: Chain, asked: Asked) -> None:
         asked.chain = chain
@@ -273,11 +272,12 @@ class Session:
         if asked is None:
             return _NOTHING  # answered in the meantime: the two crossed on the way
         asked.cancelled = True
-        if asked in asked.chain.inbox:
-            asked.chain.inbox.remove(asked)
+        inbox = asked.chain.inbox
+        if type(inbox) is deque and asked in inbox:
+            inbox.remove(asked)
             self.answered(asked)
             return self._refuse(asked.message, CANCELLED, "cancelled before it began")
-        return Delivery(Kind.CANCEL, asked.chain, asked)
+        return Notice(Kind.CANCEL, asked=asked)
 
     def _refuse(self, message: Call | NeedCode, type_name: str, text: str) -> Delivery:
         self.outbox.append(Fault(message.call, type_name, text, "", Body([])))

@@ -20,7 +20,7 @@ from typing import IO, Any, Final
 
 import typer
 
-from ...errors import CallTimeout, ConnectionLost, EmporionError
+from ...errors import CallTimeout, ConnectionLost, EmporionError, SandboxUnavailable
 from .telling import Teller
 
 __all__ = ["run"]
@@ -76,13 +76,21 @@ class _Stage:
         self._records: list[Record] = []
 
     def opening(self) -> str:
-        """Wait until the mall is open, walls around agents included; gives its URI."""
+        """Wait until the mall is open, walls around agents included; gives its URI.
+
+        Raises:
+            SandboxUnavailable: This machine cannot hold agents.
+            ConnectionLost: The mall's process ended.
+        """
         out = _Lines(self._mall.stdout)
         uri = ""
         while not uri or not any("agents" in record["message"] for record in self._records):
             self._wait(out, self._log)
             uri = uri or next(iter(out.drain()), "")
             self._hear()
+            for record in self._records:
+                if record["level"] == "ERROR":
+                    raise SandboxUnavailable(record["message"])
             if out.ended or self._log.ended:
                 raise ConnectionLost(f"the mall did not open: {self._log.last or 'it said nothing'}")
         self._teller.opening(uri, self._mall.pid, self._records)

@@ -17,10 +17,10 @@ class TextLines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         time = datetime.fromtimestamp(record.created).strftime("%H:%M:%S")
         level = "" if record.levelno == logging.INFO else f"{record.levelname.lower()}: "
-        lines = [f"{time} {record.name.removeprefix('emporion.'):<10} {level}{plain(record.getMessage())}"]
-        if record.exc_info:
-            lines += [f"    {plain(line)}" for line in self.formatException(record.exc_info).splitlines()]
-        return "\n".join(lines)
+        text = record.getMessage() + (f"\n{self.formatException(record.exc_info)}" if record.exc_info else "")
+        first, *more = [plain(line) for line in text.splitlines()] or [""]
+        # What follows is indented: whatever text a peer gets into a message, no line of it looks like a record.
+        return "\n    ".join([f"{time} {record.name.removeprefix('emporion.'):<10} {level}{first}", *more])
 
 
 class JsonLines(logging.Formatter):

@@ -105,8 +105,8 @@ def test_a_program_from_the_wheel_runs_without_the_checkout(wheel: Path, tmp_pat
     (site / "dependencies.pth").write_text(sysconfig.get_path("purelib"), encoding="utf-8")
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(site)
-    where = [python, "-c", "import emporion; print(emporion.__file__)"]
-    found = subprocess.run(where, capture_output=True, text=True, check=True, cwd=tmp_path)
+    where = "import emporion; print(emporion.__file__)"
+    found = subprocess.run([python, "-c", where], capture_output=True, text=True, check=True, cwd=tmp_path)
     assert Path(found.stdout.strip()).is_relative_to(tmp_path)
     demo = subprocess.run([python, "-m", "emporion", "demo"], capture_output=True, text=True, cwd=tmp_path)
     assert demo.returncode == 0, demo.stderr
