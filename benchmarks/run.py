@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from emporion.benchmarks.contenders import CALLS, VISITS, Contender, missing
+from emporion.benchmarks.contenders import CALLS, PAUSE_S, QUESTIONS, VISITS, Contender, missing
 from emporion.benchmarks.machine import BUSY_SHARE, busy_share, facts, processors
 from emporion.benchmarks.report import calls_table, targets, values_table, visits_table
 from emporion.benchmarks.rounds import Measured, Pairing, play
@@ -84,8 +84,8 @@ def calls(pairing: Pairing, chosen: argparse.Namespace) -> dict[str, Measured]:
 
 
 def visits(pairing: Pairing, chosen: argparse.Namespace) -> dict[str, Measured]:
-    """The times of visits with ten questions, one after the other, of code that the host knows."""
-    title(f"visits, back to back, with ten questions: {pairing}")
+    """The times of visits with ten questions, of code that the host knows."""
+    title(f"visits with {QUESTIONS} questions, {PAUSE_S * 1e3:.0f} ms of pause before each: {pairing}")
     measured = _play(VISITS, pairing, chosen)
     print(visits_table(measured))
     return measured

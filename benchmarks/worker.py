@@ -8,6 +8,7 @@ The lines of JSON are ``{"count": ..., "elapsed_s": ..., "times_s": [...]}``: th
 """
 
 import contextlib
+import functools
 import json
 import os
 import sys
@@ -32,7 +33,7 @@ def main(role: str, kind: str, cpu: str, *address: str) -> None:
     else:
         with contextlib.contextmanager(contender.connect)(*address) as client:
             _warm_up(contender, client, WARM_VISITS if kind in VISITS else WARM_CALLS)
-            _obey(client, _visits if kind in VISITS else _calls)
+            _obey(client, functools.partial(_visits, contender.pause_s) if kind in VISITS else _calls)
 
 
 def _warm_up(contender: Contender, client: Client, times: int) -> None:
@@ -63,12 +64,14 @@ def _calls(ask: Callable[[], object], seconds: float) -> dict[str, Any]:
     return {"count": count, "elapsed_s": now_s - begun_s, "times_s": []}
 
 
-def _visits(ask: Callable[[], object], seconds: float) -> dict[str, Any]:
+def _visits(pause_s: float, ask: Callable[[], object], seconds: float) -> dict[str, Any]:
     ask()
     times_s: list[float] = []
     begun_s = now_s = time.perf_counter()
     while now_s - begun_s < seconds:
-        before_s = now_s
+        if pause_s:
+            time.sleep(pause_s)
+        before_s = time.perf_counter()
         ask()
         now_s = time.perf_counter()
         times_s.append(now_s - before_s)

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterable, Sequence
+from typing import Final
 
 from ..errors import ConnectionLost, ProtocolError
 from .transport import Transport
@@ -14,6 +15,10 @@ __all__ = ["Arrived", "Channel"]
 
 # One message of the peer's, the bytes that travelled beside it, and the number of the codec it came in.
 Arrived = tuple[Message, memoryview, int]
+
+
+_NO_BLOBS: Final = memoryview(b"")
+TURN_S: Final = 0.002  # another thread's frame is mostly out long before; a longer wait means that the peer is slow
 
 
 class Channel:
@@ -40,9 +45,12 @@ class Channel:
         self._max_frame_bytes = max_frame_bytes  # of this end; the other end has the same, or less
         self._frames = FrameReader(max_frame_bytes, self._codecs.keys())
         self._meter = meter
+        self._receive = transport.receive
         self._trailing = trailing
+        self.hides = transport.hides  # whether bytes can wait on this side of the socket
         self._writing = threading.Lock()
         self.full: Callable[[], None] = lambda: None
+        self.broken: ProtocolError | None = None  # set when a broken frame follows what `receive` has just returned
         self._closed = False
         self._bytes_in = 0
         self._bytes_out = 0
@@ -56,12 +64,17 @@ class Channel:
         writer = self._codecs[codec or self.default_codec]
         buffers = write_frame(writer.id, writer.encode(message), blobs, max_frame_bytes=self._max_frame_bytes)
         try:
-            with self._writing:
+            if not self._writing.acquire(blocking=False) and not self._writing.acquire(timeout=TURN_S):
+                self.full()  # whoever sends waits for the peer, and this thread with it: it must not be the reader
+                self._writing.acquire()
+            try:
                 if self._closed:
                     raise ConnectionLost("the connection is closed")
                 if self._meter is not None:
                     self._count(0, sum(map(len, buffers)))
                 self.transport.send(buffers, self.full)
+            finally:
+                self._writing.release()
         finally:
             if self._closed:
                 self._shut()
@@ -73,15 +86,21 @@ class Channel:
             ConnectionLost: The stream ended.
             ProtocolError: The bytes are no frames of ours.
         """
-        if self._frames.error is not None:
-            raise self._frames.error  # the good frames before the broken one have been handed out
         if self._trailing:
             data, self._trailing = self._trailing, b""
         else:
-            received = self.transport.receive(timeout_s)
+            received = self._receive(timeout_s)
             if received is None:
                 return None
             data = received
+        if self._meter is None:
+            single = self._frames.single(data)
+            if single is not None:  # nearly always
+                codec, body = single
+                return [(self._codecs[codec].decode(body), _NO_BLOBS, codec)]
+        return self._receive_more(data)
+
+    def _receive_more(self, data: bytes) -> list[Arrived]:
         if not data:
             raise ConnectionLost("the other end closed the connection")
         if self._meter is not None:
@@ -92,6 +111,7 @@ class Channel:
             if codec is None:
                 raise ProtocolError(f"a frame in codec {frame.codec}, which this end does not accept")
             arrived.append((codec.decode(frame.body), frame.blobs, frame.codec))
+        self.broken = self._frames.error
         return arrived
 
     def buffered(self) -> bool:

@@ -171,14 +171,13 @@ class ClientPeer(Peer):
 
     def _own_shell(self, module: str, digest: str, qualname: str) -> object:
         """For an object of a class that went out from here: this program's own, or one that it had downloaded."""
+        manifest = self._sent_on.get(digest)
+        if manifest is not None:  # asked first: in a process that also hosts, the host's own class would be found
+            return new_shell(self._modules.load(self._modules.add_closure(manifest), module, qualname))
         try:
             return new_shell(at_home(module, digest, qualname))
         except LookupError as error:
-            downloaded = self._modules.source(digest)
-            if downloaded is None:
-                raise ProtocolError(f"an object came home without its class: {error}") from None
-        closure = self._modules.add_closure(self._sent_on.get(digest, {module: digest}))
-        return new_shell(self._modules.load(closure, module, qualname))
+            raise ProtocolError(f"an object came home without its class: {error}") from None
 
     def _take_in(self, manifest: Mapping[str, str]) -> str:
         """Have the code of a closure here: fetched, checked against its digests, and accepted whole."""

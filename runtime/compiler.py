@@ -53,7 +53,10 @@ def compile_jailed(jailer: Jailer, name: str, digest: str, source: str, language
 
 def _why(jailed: Jailed, error: EmporionError) -> str:
     if isinstance(error, ConnectionLost):
-        reason = jailed.wait(EXIT_WAIT_S).reason
+        try:
+            reason = jailed.wait(EXIT_WAIT_S).reason
+        except TimeoutError:
+            reason = "it closed its connection and went on"
         limit: LimitExceeded | None = jailed.limit_error()
         return f"compiling it hit a limit: {limit}" if limit else f"the compiler did not survive it ({reason})"
     return f"it does not compile: {error}"

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from threading import get_ident
 from typing import Any, Final, Protocol
 
-from ..errors import CallTimeout, ConnectionLost, EmporionError, ValueNotPortable
+from ..errors import CallTimeout, ConnectionLost, EmporionError, ProtocolError, ValueNotPortable
 from .channel import Arrived, Channel
 from .session import CANCELLED, Asked, Chain, Kind, Notice, Pending, Session
 from .wire.messages import Body, Call, Code, Fault, Goodbye, Message, NeedCode, Output, Provide, Result
@@ -115,9 +115,10 @@ class Driver:
         self._turns = 0  # how often reading was taken up
         self._turns_seen = -1  # at the selector's last look
         self._idle: deque[_Waiter] = deque()
-        self._starts: deque[Asked] = deque()
+        self._starts: list[Asked] = []
         self._error: EmporionError | None = None
         self._shut = False  # the socket is closed
+        self._hides = channel.hides
         channel.full = self._step_aside
         if parking is not None:
             parking.add(channel.transport.fileno(), self._readable)
@@ -158,8 +159,10 @@ class Driver:
                 raise self._gone()
             chain = local.chain
             if chain is None:
-                chain = local.spare = session.open_chain(local.spare)
-            pending = session.open_call(chain, wants)
+                pending = session.open_own(local.spare, wants)
+                chain = local.spare = pending.chain
+            else:
+                pending = session.open_call(chain, wants)
             # Whoever expects an answer reads before it can come, or the selector wakes another thread for it.
             if not self._reader:
                 self._take_reading(me)
@@ -175,13 +178,21 @@ class Driver:
         try:
             return self._await(pending, chain, deadline_s, me)
         except BaseException:
-            self._give_up(pending)
+            self._give_up(pending, me)
             raise
 
     def _await(self, pending: Pending, chain: Chain, deadline_s: float | None, me: int) -> tuple[Answer, Any]:
         lock, session = self._lock, self._session
+        first: list[Arrived] | EmporionError | None = None
+        if self._reader == me and deadline_s is None:
+            # This thread reads, so nobody else can have brought the answer: the books can wait until bytes are here.
+            first = self._receive(None)
         lock.acquire()
         try:
+            if first is not None:
+                self._hand_out(first)
+                for asked in self._new_starts() if self._starts else ():
+                    self._submit(asked)  # new chains that came along: nobody else will look for them
             while True:
                 if pending.answer is not None:
                     return session.take(pending)
@@ -230,12 +241,18 @@ class Driver:
             with contextlib.suppress(ValueError):
                 self._idle.remove(waiter)
 
-    def _give_up(self, pending: Pending) -> None:
+    def _give_up(self, pending: Pending, me: int) -> None:
         """The caller will not take the answer: tell the peer, unless it cannot hear."""
         with self._lock:
+            self._pass_on(me)
             if pending.id not in self._session.pending or self._error is not None:
                 return
-            self._session.abandon(pending)
+            try:
+                self._session.abandon(pending)
+            except EmporionError as broken:
+                self._fail(broken)
+                self._pass_on(me)
+                return
         self._flush()
 
     def _gone(self) -> EmporionError:
@@ -250,21 +267,25 @@ class Driver:
 
     def _serve(self, asked: Asked, *, resume: bool = False) -> None:
         """Run one call of the peer's and answer it; with `resume`, take reading over before the answer goes out."""
-        if asked.cancelled:
-            answer: Message = Fault(asked.message.call, CANCELLED, "cancelled before it began", "", Body([]))
-            blobs: Sequence[bytes] = ()
-        else:
-            local = self._local
-            before = local.chain
-            local.chain = asked.chain
-            try:
-                answer, blobs = self._server.serve(asked)
-            finally:
-                local.chain = before
+        answer: Message = Fault(asked.message.call, CANCELLED, "cancelled before it began", "", Body([]))
+        blobs: Sequence[bytes] = ()
+        local = self._local
+        before = local.chain
         try:
-            self._respond(asked, answer, blobs, resume=resume)
+            if not asked.cancelled:
+                local.chain = asked.chain
+                answer, blobs = self._server.serve(asked)
+        except BaseException as error:
+            # No Exception: Ctrl-C, or hosted code that quits. It goes on in this thread; the caller learns of it too.
+            answer = Fault(asked.message.call, type(error).__name__, "the call was broken off", "", Body([]))
+            resume = False
+            raise
         finally:
-            self._server.answered(asked)
+            local.chain = before
+            try:
+                self._respond(asked, answer, blobs, resume=resume)
+            finally:
+                self._server.answered(asked)
 
     def _respond(self, asked: Asked, answer: Message, blobs: Sequence[bytes], *, resume: bool) -> None:
         with self._lock:
@@ -304,28 +325,32 @@ class Driver:
 
     def _work(self) -> None:
         """On a worker: read and serve until nothing comes for a while."""
+        try:
+            self._read_and_serve()
+        except BaseException:
+            self.close(ProtocolError("this end failed; its log says why"))  # nobody shall wait for a thread that is gone
+            raise
+
+    def _read_and_serve(self) -> None:
         workers = self._workers
         assert workers is not None
         me = get_ident()
         with self._lock:
             if not self._take_reading(me):
                 return
-        while self._error is None:
+        while self._reader == me:  # only this thread can make it itself, and nobody else can take it away
+            arrived = self._receive(0.0 if workers.pressed else LINGER_S)
             with self._lock:
-                if self._reader != me:
-                    return  # while this one served, another thread took over
-                came = self._read(0.0 if workers.pressed else LINGER_S)
-                if came and not self._starts:
-                    continue
+                if arrived is not None:
+                    self._hand_out(arrived)
+                    if not self._starts and self._error is None:
+                        continue
                 starts = self._new_starts()
                 for asked in starts[1:]:
                     self._submit(asked)
                 self._pass_on(me)
-            if not starts:
-                return
-            self._serve(starts[0], resume=not workers.pressed)
-        with self._lock:
-            self._pass_on(me)
+            if starts:
+                self._serve(starts[0], resume=not workers.pressed)
 
     def _submit(self, asked: Asked) -> None:
         if self._workers is None:
@@ -334,8 +359,8 @@ class Driver:
             self._workers.submit(lambda: self._serve(asked))
 
     def _new_starts(self) -> list[Asked]:
-        starts = list(self._starts)
-        self._starts.clear()
+        starts = self._starts
+        self._starts = []
         return starts
 
     # --- reading ------------------------------------------------------------------------------------------------
@@ -356,7 +381,7 @@ class Driver:
         """With the lock held: this thread does not read now; a waiting thread does, or the selector watches."""
         if self._reader == me:
             self._reader = 0
-        if self._reader:
+        if self._reader or (self._resting and not self._idle and not self._hides and self._error is None):
             return
         if self._error is not None:
             self._shut_down()
@@ -399,19 +424,31 @@ class Driver:
     def _read(self, timeout_s: float | None) -> bool:
         """As the reader, with the lock held: receive once and hand out what came; False when nothing did in time."""
         self._lock.release()
-        arrived: list[Arrived] | None = []
-        error: EmporionError | None = None
         try:
-            arrived = self._channel.receive(timeout_s)
-        except EmporionError as broken:
-            error = broken
+            arrived = self._receive(timeout_s)
         finally:
             self._lock.acquire()
         if arrived is None:
             return False
+        self._hand_out(arrived)
+        return True
+
+    def _receive(self, timeout_s: float | None) -> list[Arrived] | EmporionError | None:
+        """As the reader, without the lock: what came, or why nothing more will; None when nothing came in time."""
+        try:
+            return self._channel.receive(timeout_s)
+        except EmporionError as broken:
+            return broken
+
+    def _hand_out(self, arrived: list[Arrived] | EmporionError) -> None:
+        """With the lock held: enter what came into the books, and wake whom it concerns."""
+        if isinstance(arrived, EmporionError):
+            self._fail(arrived)
+            return
+        receive = self._session.receive
         try:
             for message, blobs, codec in arrived:
-                delivery = self._session.receive(message, blobs, codec)
+                delivery = receive(message, blobs, codec)
                 if isinstance(delivery, Chain):
                     if delivery.waiting is not None:
                         delivery.waiting.ring()
@@ -419,17 +456,17 @@ class Driver:
                     self._starts.append(delivery)
                 elif delivery.kind is not Kind.NOTHING:
                     self._heed(delivery)
+            if self._channel.broken is not None:
+                raise self._channel.broken  # what came before the broken frame has been handed out
         except EmporionError as broken:
-            error = broken
-        if error is not None:
-            self._fail(error)
-        elif self._session.outbox:
+            self._fail(broken)
+            return
+        if self._session.outbox:
             self._lock.release()
             try:
                 self._flush()
             finally:
                 self._lock.acquire()
-        return True
 
     def _heed(self, notice: Notice) -> None:
         if notice.kind is Kind.CANCEL:

@@ -22,7 +22,8 @@ class CodeCrossed:
 
     def __str__(self) -> str:
         verdict = "accepted" if self.accepted else "DENIED"
-        return f"{self.direction} of {self.module} {self.digest[:12]} {verdict} ({self.rule}), peer {self.peer}"
+        module, rule = one_line(self.module), one_line(self.rule, 500)
+        return f"{self.direction} of {module} {one_line(self.digest, 12)} {verdict} ({rule}), peer {self.peer}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +37,9 @@ class VisitOver:
     ended_by: str
 
     def __str__(self) -> str:
-        how = f"ended by {self.ended_by}" if self.ended_by else "done"
-        return f"visit of {self.agent} from {self.peer} {how} after {self.wall_s * 1000:.1f} ms and {self.calls} calls"
+        how = f"ended by {one_line(self.ended_by, 500)}" if self.ended_by else "done"
+        spent = f"{self.wall_s * 1000:.1f} ms and {self.calls} calls"
+        return f"visit of {one_line(self.agent)} from {self.peer} {how} after {spent}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ class Printed:
     text: str
 
     def __str__(self) -> str:
-        return f"{self.agent} from {self.peer} printed {one_line(self.text, 500)}"
+        return f"{one_line(self.agent)} from {self.peer} printed {one_line(self.text, 500)}"
 
 
 Event = CodeCrossed | VisitOver | Printed

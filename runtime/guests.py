@@ -1,30 +1,34 @@
 """The host's end of the session with a client: each call gets a scope, and code passes the object's validator."""
 
-import asyncio
-import functools
+import time
 from collections.abc import Callable, Mapping, Sequence
-from types import CoroutineType
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from ..agents.closure import closure_of
-from ..agents.manifest import check_manifest, check_qualname
+from ..agents.manifest import check_qualname, closure_id
 from ..agents.state import capture, name_of
-from ..errors import CodeDenied, ConfigurationError, EmporionError, NamingError, NotExposed, ProtocolError, VisitEnded
+from ..errors import CodeDenied, ConfigurationError, EmporionError, NamingError, NotExposed, VisitEnded
 from ..validators.connection import Connection
-from .code.admission import Realm
+from .code.admission import Realm, Traveller
 from .context import Caller, current_scope, enter
 from .events import CodeCrossed, announce
 from .exports import Export
 from .exposure import Interface, interface_of
-from .peer import THEIRS, Peer, perform, split_arguments
+from .options import BOTH_WALLS, DEFAULT_LIMITS
+from .peer import THEIRS, Peer, split_arguments
 from .proxy import Proxy
 from .session import Asked
-from .visits.handle import Handle
-from .visits.visit import Office, Scope
-from .wire.messages import Body, Call, Code, NeedCode, Output
+from .visits.handle import Handle, remember
+from .visits.office import Office
+from .visits.visit import Scope
+from .wire.messages import Body, Call, Code, Fault, Message, NeedCode, Output
 from .wire.values import Mobile, encode_values
 
 __all__ = ["GuestPeer", "Registration", "Registry"]
+
+FETCH_S: Final = 30.0  # for the sources of one closure: 8 MiB at the most, over a slow line
+# For objects that are handed out while no call runs, by a thread of the host's own: nobody decided about code for them.
+NOBODYS: Final = Realm("", None, DEFAULT_LIMITS, BOTH_WALLS)
 
 
 class Registration:
@@ -57,9 +61,8 @@ class GuestPeer(Peer):
         self._registry = registry
         self.connection = connection
         self.caller = Caller(connection.identity, connection.address, connection.certificate, connection)
-        self._scopes: dict[int, Scope] = {}
-        self._theirs: set[tuple[str, str]] = set()  # modules that this client brought: it has them
-        self._announced: dict[str, tuple[str, str]] = {}  # digest: name and source of what it may ask for
+        self._scopes: dict[Asked, Scope] = {}
+        self._announced: dict[tuple[str, str], str] = {}  # (name, digest): source of what it may ask for
 
     # --- calls --------------------------------------------------------------------------------------------------
 
@@ -71,33 +74,33 @@ class GuestPeer(Peer):
             raise NamingError(f"no object is registered here as {args[0]!r:.200}")
         return registration
 
+    def serve(self, asked: Asked) -> tuple[Message, Sequence[bytes]]:
+        before = current_scope()
+        try:
+            return super().serve(asked)
+        finally:
+            enter(before)  # only now: an exception that goes out may hold an agent, too
+
     def answer(self, asked: Asked, message: Call) -> tuple[Body, list[bytes]]:
         if message.target == 0:
             return super().answer(asked, message)
         export = self.exports.get(message.target)
         self.check(export, message)
         scope = Scope(export.realm, self.caller, self._registry.office, output=self._output)
-        self._scopes[message.call] = scope
-        before = enter(scope)
-        try:
-            args, kwargs = split_arguments(message, self.decode(message.body, asked.blobs))
-            return self._homeward(scope, self.invoke(asked, export, args, kwargs))
-        finally:
-            enter(before)
+        self._scopes[asked] = scope
+        if self.driver.error is not None:  # perhaps `closed` did not see this scope any more
+            scope.cancel(VisitEnded("the caller's connection is over"))
+        enter(scope)
+        args, kwargs = split_arguments(message, self.decode(message.body, asked.blobs))
+        return self.encode((self.invoke(asked, export, args, kwargs),), _result_label)
 
     def answered(self, asked: Asked) -> None:
-        scope = self._scopes.pop(asked.message.call, None)
+        scope = self._scopes.pop(asked, None)
         if scope is not None:
             scope.end()  # only now: the caller need not wait for a process to die
 
     def invoke(self, asked: Asked, export: Export, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
-        lock = export.realm.lock
-        if lock is None or self._registry.registration_of(export.obj) is None:
-            result = perform(export.obj, asked.message, args, kwargs)
-        else:
-            with lock:
-                result = perform(export.obj, asked.message, args, kwargs)
-        return asyncio.run(result) if type(result) is CoroutineType else result
+        return self._registry.office.perform(asked, export, args, kwargs)
 
     @property
     def busy(self) -> bool:
@@ -105,23 +108,28 @@ class GuestPeer(Peer):
         return bool(self._scopes)
 
     def cancelled(self, asked: Asked) -> None:
-        scope = self._scopes.get(asked.message.call)
+        scope = self._scopes.get(asked)
         if scope is not None:
-            scope.end(VisitEnded("the caller cancelled"))
+            scope.cancel(VisitEnded("the caller cancelled"))
 
     def closed(self, error: EmporionError) -> None:
         for scope in list(self._scopes.values()):
-            scope.end(VisitEnded(f"the caller's connection is over: {error}"))
+            scope.cancel(VisitEnded(f"the caller's connection is over: {error}"))
         self._registry.left(self, error)
 
     def _output(self, agent: str, text: str) -> None:
         self.driver.post(Output(agent, text))
 
+    def _own_scope(self) -> Scope | None:
+        """The call that this thread serves, where it is one of this client's."""
+        scope = current_scope()
+        return scope if scope is not None and scope.caller is self.caller else None
+
     # --- what goes home -----------------------------------------------------------------------------------------
 
     def realm(self) -> Any:
         scope = current_scope()
-        return None if scope is None else scope.realm
+        return NOBODYS if scope is None else scope.realm
 
     def capability_out(self, obj: object) -> tuple[Any, ...] | None:
         if isinstance(obj, Handle):
@@ -133,16 +141,23 @@ class GuestPeer(Peer):
         number = self.exports.add(registration.obj, interface, registration.realm)
         return (THEIRS, number, interface.label, sorted(interface.methods), sorted(interface.properties))
 
-    def _homeward(self, scope: Scope, result: object) -> tuple[Body, list[bytes]]:
-        """Encode a result. Mobile objects in it that live in the visit leave it together, so that what they share
-        stays shared: a first pass finds them, the second one has their state."""
-        visit = scope.started
-        if visit is not None:
-            census = _Census()
-            encode_values((result,), census, label=lambda _: "result")
-            if census.living:
-                scope.departed = dict(zip(map(id, census.living), visit.depart(census.living), strict=True))
-        return self.encode((result,), lambda _: "result")
+    def encode(self, values: Sequence[object], label: Callable[[int], str]) -> tuple[Body, list[bytes]]:
+        """Values on their way to this client. The mobile objects among them that live in the call's visit give their
+        state together, so that what they share stays shared: a first pass finds them, the second one has it."""
+        scope = current_scope()
+        visit = None if scope is None else scope.started
+        if scope is None or visit is None:
+            return super().encode(values, label)
+        census = _Census(scope)
+        encode_values(values, census, label=label)
+        if not census.living:
+            return super().encode(values, label)
+        visit.depart(census.living)
+        scope.fresh = census.living
+        try:
+            return super().encode(values, label)
+        finally:
+            scope.fresh = ()
 
     def mobile_out(self, obj: object) -> Mobile | None:
         if isinstance(obj, Handle):
@@ -158,7 +173,8 @@ class GuestPeer(Peer):
         scope = current_scope()
         if scope is None or handle._scope is not scope:
             raise VisitEnded("a handle of another call: it ended with the call that its agent came with")
-        handle = scope.departed.get(id(handle), handle)
+        if handle._number and not any(handle is one for one in scope.fresh):
+            scope.visit().depart([handle])  # in an exception, where nobody looked before
         reference = handle._reference
         store = self._registry.office.admission.store
 
@@ -172,25 +188,37 @@ class GuestPeer(Peer):
         return Mobile(reference.manifest, reference.module, reference.qualname, handle._state)
 
     def _announce(self, manifest: Mapping[str, str], text: Callable[[str], str]) -> None:
-        """Let modules go, if the validator does, and remember that this client may ask for them."""
-        foreign = {name: digest for name, digest in manifest.items() if (name, digest) not in self._theirs}
-        if not foreign:
-            return
+        """Let modules go, if the validator does, and remember that this client may ask for them.
+
+        It has those that it brought with this call: what comes home to its sender is no download.
+        """
         scope = current_scope()
         if scope is None:
-            raise ProtocolError("a mobile object outside of a call")
-        self._registry.office.admission.download(foreign, scope.realm, scope.traveller)
+            raise CodeDenied(next(iter(manifest)), "download", "mobile objects travel in calls, not outside of them")
+        own = () if scope.caller is not self.caller else scope.brought.values()
+        if any(manifest.items() <= brought.items() for brought in own):
+            return
+        foreign = {
+            name: digest for name, digest in manifest.items() if all(brought.get(name) != digest for brought in own)
+        }
+        self._registry.office.admission.download(foreign, scope.realm, self._traveller(scope))
         for name, digest in foreign.items():
-            if digest not in self._announced:
-                self._announced[digest] = (name, text(digest))
+            if (name, digest) not in self._announced:
+                self._announced[name, digest] = text(digest)
+
+    def _traveller(self, scope: Scope) -> Traveller:
+        """Who gets code: this client, whoever's call it is that makes it go out."""
+        if scope.caller is self.caller:
+            return scope.traveller
+        return Traveller(self.caller.address, self.caller, self.where)
 
     def supply(self, asked: NeedCode) -> Code:
         sources = {}
         for name, digest in asked.modules.items():
-            announced = self._announced.get(digest)
-            if announced is None or announced[0] != name:
+            source = self._announced.get((name, digest))
+            if source is None:
                 raise CodeDenied(name[:200], "download", "this host announced no such module on this connection")
-            sources[digest] = announced[1]
+            sources[digest] = source
         for name, digest in asked.modules.items():
             announce(CodeCrossed(name, digest, "download", True, "sent", self.where))
         return Code(asked.call, sources)
@@ -198,36 +226,51 @@ class GuestPeer(Peer):
     # --- what comes in ------------------------------------------------------------------------------------------
 
     def mobile_in(self, manifest: Mapping[str, str], module: str, qualname: str) -> object:
-        scope = current_scope()
+        scope = self._own_scope()
         if scope is None:
-            raise ProtocolError("a mobile object outside of a call")
-        if module not in manifest:
-            raise ProtocolError("a mobile object whose manifest does not list its module")
+            # Whose validator would judge it, and in whose visit would it live?
+            raise CodeDenied(module[:200], "upload", "mobile objects come in with calls of their sender's own")
         return scope.handle(manifest, module, check_qualname(qualname))
 
     def fill(self, shell: object, state: object) -> None:
         assert isinstance(shell, Handle)
-        object.__setattr__(shell, "_state", state)
+        remember(shell, state)
 
     def decode(self, body: Body, blobs: Any) -> list[Any]:
+        if not body.manifests:
+            return super().decode(body, blobs)
+        scope = self._own_scope()
+        met = 0 if scope is None else len(scope.handles)
         values = super().decode(body, blobs)
-        if body.manifests:
-            scope = current_scope()
-            if scope is None:
-                raise ProtocolError("code outside of a call")
-            admission = self._registry.office.admission
-            for manifest in body.manifests:
-                admission.store.pin(kept := list(manifest.values()))
-                scope.held.append(functools.partial(admission.store.unpin, kept))
-                admission.upload(check_manifest(manifest), scope.realm, scope.traveller, self.fetch)
-                self._theirs.update(manifest.items())
+        if scope is not None:
+            # Each closure once, however often it is listed; and none that no object of this message is made of.
+            came = {closure_id(one._reference.manifest): one._reference.manifest for one in scope.handles[met:]}
+            for manifest in came.values():
+                scope.let_in(manifest, self.fetch)
         return values
+
+    def fetch(self, modules: dict[str, str]) -> dict[str, str]:
+        """As `Peer.fetch`; who does not answer must not keep a thread of the host's for ever.
+
+        Raises:
+            CallTimeout: No source came within `FETCH_S` seconds.
+        """
+        answer, blobs = self.driver.request(NeedCode(0, 0, modules), wants=Code, deadline_s=time.monotonic() + FETCH_S)
+        if type(answer) is Code:
+            return answer.sources
+        assert type(answer) is Fault
+        raise self.fault_in(answer, blobs)
+
+
+def _result_label(_: int) -> str:
+    return "result"
 
 
 class _Census:
     """Encoder's hooks that send nothing: they only find the mobile objects of a value that live in a visit."""
 
-    def __init__(self) -> None:
+    def __init__(self, scope: Scope) -> None:
+        self._scope = scope
         self.living: list[Handle] = []
 
     def capability(self, obj: object) -> tuple[Any, ...] | None:
@@ -237,7 +280,7 @@ class _Census:
 
     def mobile(self, obj: object) -> Mobile | None:
         if isinstance(obj, Handle):
-            if obj._number:
+            if obj._number and obj._scope is self._scope:
                 self.living.append(obj)
                 return Mobile(obj._reference.manifest, obj._reference.module, obj._reference.qualname, None)
             return Mobile(obj._reference.manifest, obj._reference.module, obj._reference.qualname, obj._state)

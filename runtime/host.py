@@ -21,6 +21,7 @@ from .code.admission import Admission, Realm
 from .code.store import MemoryCodeStore
 from .compiler import compile_jailed
 from .driver import Driver
+from .events import one_line
 from .exposure import interface_of
 from .guests import GuestPeer, Registration
 from .handshake import HostHandshake
@@ -30,7 +31,7 @@ from .sandbox.supervisor import Jailer
 from .tls import TLS, HostTLS, server_context
 from .transport import Transport
 from .uri import TLS_SCHEME, UNIX, URI, Listen
-from .visits.visit import Office
+from .visits.office import Office
 from .wire.codecs import CODECS
 from .workers import DEFAULT_THREADS, Parking, Workers
 
@@ -110,7 +111,7 @@ class Host:
         self._ended = False
         self._serving = False
         self._tls: HostTLS | None = server_context(tls, state_dir) if place.scheme == TLS_SCHEME else None
-        self.office = Office(Admission(MemoryCodeStore(), self._compile), self._jailer)
+        self.office = Office(Admission(MemoryCodeStore(), self._compile), self._jailer, self.registration_of)
         sock = open_socket(place)
         self._port = 0 if place.scheme == UNIX else sock.getsockname()[1]
         self._parking = Parking("emporion-host")
@@ -244,12 +245,17 @@ class Host:
             trailing=handshake.trailing,
         )
         guest.driver = Driver(channel, guest, initiator=False, parking=self._parking, workers=self._workers)
+        connection.attach(lambda reason: self._expel(guest, reason))
         with self._lock:
             full = len(self._guests) >= self.max_connections  # handshakes run side by side: this is the last word
             self._guests[guest] = None
         if full or self._closed.is_set():
             guest.close("the host is full" if full else "the host is closing")
         guest.driver.start()
+
+    def _expel(self, guest: GuestPeer, reason: str) -> None:
+        log.info("%s is sent away: %s", guest.where, one_line(reason))
+        guest.close("the host closed this connection")
 
     def left(self, guest: GuestPeer, error: EmporionError) -> None:
         """A client's connection is over."""
@@ -263,6 +269,8 @@ class Host:
         with self._lock:
             jailer = self._jailers.get(os_wall)
             if jailer is None:
+                if self._ended:
+                    raise SandboxUnavailable("the host is closed")  # a new zygote would outlive it
                 jailer = self._jailers[os_wall] = Jailer(spares=SPARES, os_wall=os_wall)
             return jailer
 
@@ -273,10 +281,11 @@ class Host:
             jailer.start()
             log.info("walls around agents: %s", jailer.report())
         except SandboxUnavailable as error:
-            log.error("this host takes no agents: %s", error)
+            if not self._ended:
+                log.error("this host takes no agents: %s", error)
 
-    def _compile(self, name: str, digest: str, source: str, language: bool) -> bytes:
-        return compile_jailed(self._jailer(True), name, digest, source, language)
+    def _compile(self, name: str, digest: str, source: str, isolation: Isolation) -> bytes:
+        return compile_jailed(self._jailer(isolation.os), name, digest, source, isolation.language)
 
     # --- life ---------------------------------------------------------------------------------------------------
 

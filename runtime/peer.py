@@ -21,6 +21,7 @@ from .proxy import Proxy, interface_of_proxy, new_proxy, peer_and_number, receiv
 from .session import Asked
 from .wire.decode import decode_values
 from .wire.faults import decode_fault, encode_fault
+from .wire.kinds import PLAIN
 from .wire.messages import Body, Call, Code, Fault, Message, NeedCode, Op, Output, Provide, Release, Result
 from .wire.values import Mobile, encode_values
 
@@ -29,6 +30,7 @@ __all__ = ["DIRECTORY", "Peer"]
 log = logging.getLogger("emporion.peer")
 
 DIRECTORY: Final = 0  # the target of calls to the end itself
+_NOTHING: Final[Sequence[bytes]] = ()
 THEIRS, OURS = 0, 1  # a capability: an object of the sender's, or one of the receiver's that comes home
 
 # Proxies that were dropped are released with the next call; this many at the most wait for one.
@@ -139,8 +141,11 @@ class Peer:
         if self._dropped:
             self._release()
         names = list(kwargs)
-        values = (*args, *kwargs.values()) if names else args
-        body, blobs = self.encode(values, lambda i: f"args[{i}]" if i < len(args) else names[i - len(args)])
+        if not names and PLAIN.issuperset(map(type, args)):
+            body, blobs = Body(list(args)), _NOTHING  # scalars only: most questions are
+        else:
+            labels = (*(f"args[{i}]" for i in range(len(args))), *names)
+            body, blobs = self.encode((*args, *kwargs.values()), labels.__getitem__)
         timeout_s = self.timeout_s
         if timeout_s is None:
             answer, came = self.driver.request(Call(0, 0, target, op, method, names, body), blobs)
@@ -148,7 +153,11 @@ class Peer:
             message = Call(0, 0, target, op, method, names, body, max(1, int(timeout_s * 1000)))
             answer, came = self.driver.request(message, blobs, deadline_s=time.monotonic() + timeout_s)
         if type(answer) is Result:
-            return self.decode(answer.body, came)[0]
+            body = answer.body
+            values = body.roots if is_plain(body) else self.decode(body, came)
+            if len(values) != 1:
+                raise ProtocolError(f"a result of {len(values)} values")
+            return values[0]
         assert type(answer) is Fault
         raise self.fault_in(answer, came)
 
@@ -248,6 +257,11 @@ def perform(obj: Any, message: Call | NeedCode, args: Sequence[Any], kwargs: Map
         return getattr(obj, message.method)
     setattr(obj, message.method, args[0])
     return None
+
+
+def is_plain(body: Body) -> bool:
+    """Whether a body's roots are its values: scalars, and nothing else."""
+    return not body.rows and not body.manifests and PLAIN.issuperset(map(type, body.roots))
 
 
 def check_member(interface: Interface, message: Call) -> None:

@@ -138,6 +138,18 @@ class Session:
 
     # --- what this end asks -------------------------------------------------------------------------------------
 
+    def open_own(self, over: Chain | None, wants: type[Result] | type[Code]) -> Pending:
+        """Begin a chain of this end's own and number its first call: `open_chain` and `open_call` in one step."""
+        self._last_chain = number = self._last_chain + 2
+        if over is None or over.open_calls:
+            over = Chain(number)
+        over.id = number
+        over.open_calls = 1
+        self.chains[number] = over
+        self._last_call = call = self._last_call + 1
+        pending = self.pending[call] = Pending(call, over, wants)
+        return pending
+
     def open_chain(self, over: Chain | None = None) -> Chain:
         """Begin a chain of this end's own; it ends by itself with its last call. `over` may be used again for it."""
         self._last_chain = number = self._last_chain + 2
@@ -158,7 +170,12 @@ class Session:
         """The answer to `pending`, which has come; the call is then closed."""
         assert pending.answer is not None
         del self.pending[pending.id]
-        self._leave(pending.chain)
+        chain = pending.chain
+        if chain.open_calls == 1:
+            chain.open_calls = 0
+            del self.chains[chain.id]
+        else:
+            self._leave(chain)
         return pending.answer
 
     def abandon(self, pending: Pending) -> None:

@@ -21,6 +21,8 @@ TLS_RECORD_BYTES: Final = 16 * 1024  # RFC 8446, section 5.1: the plaintext of o
 class TLSTransport:
     """A TLS 1.3 connection whose handshake is done."""
 
+    hides = True
+
     def __init__(self, sock: ssl.SSLSocket) -> None:
         sock.setblocking(False)
         self._sock = sock
@@ -31,7 +33,7 @@ class TLSTransport:
 
     def receive(self, timeout_s: float | None) -> bytes | None:
         while True:
-            if not self.buffered() and not self._readable.poll(None if timeout_s is None else timeout_s * 1000):
+            if not self.buffered() and not self._readable.poll(None if timeout_s is None else poll_ms(timeout_s)):
                 return None
             with self._lock:
                 try:

@@ -39,8 +39,10 @@ class Transport(Protocol):
         """
         ...
 
+    hides: bool  # whether bytes can wait on this side of the socket, where no selector sees them
+
     def buffered(self) -> bool:
-        """Whether bytes wait on this side of the socket, where no selector sees them."""
+        """Whether some do now."""
         ...
 
     def fileno(self) -> int: ...
@@ -54,6 +56,8 @@ class Transport(Protocol):
 
 class PlainTransport:
     """A stream socket without encryption: TCP on request, Unix sockets, and the socketpair of a visit."""
+
+    hides = False
 
     def __init__(self, sock: socket.socket) -> None:
         # The first wait is the receive itself, bounded by the kernel: mostly the answer comes within microseconds, and
@@ -72,7 +76,7 @@ class PlainTransport:
         without_delay(sock)
 
     def receive(self, timeout_s: float | None) -> bytes | None:
-        if timeout_s is not None and timeout_s < self._first_wait_s and not self._readable.poll(timeout_s * 1000):
+        if timeout_s is not None and timeout_s < self._first_wait_s and not self._readable.poll(poll_ms(timeout_s)):
             return None
         try:
             data = self._receive(self._size)
@@ -87,7 +91,7 @@ class PlainTransport:
         """Nothing came within the first wait."""
         if timeout_s is not None and timeout_s <= FIRST_WAIT_S:
             return None
-        left_ms = None if timeout_s is None else (timeout_s - FIRST_WAIT_S) * 1000
+        left_ms = None if timeout_s is None else poll_ms(timeout_s - FIRST_WAIT_S)
         while True:
             if not self._readable.poll(left_ms):
                 return None
@@ -141,6 +145,11 @@ def without_delay(sock: socket.socket) -> None:
     """Send small frames at once, where TCP would wait for more."""
     if sock.family in (socket.AF_INET, socket.AF_INET6):
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
+def poll_ms(timeout_s: float) -> float:
+    """`timeout_s` for poll(2), which takes no more than an int of milliseconds, 24 days: a day, and who waits comes again."""
+    return min(timeout_s, 86_400.0) * 1000
 
 
 def wait_writable(sock: socket.socket) -> None:

@@ -20,7 +20,7 @@ __all__ = ["Parking", "Workers"]
 log = logging.getLogger("emporion.workers")
 
 DEFAULT_THREADS: Final = 64  # far more than two cores use; hosted methods wait for visits and databases
-MOMENT_S: Final = 0.002  # after which the selector takes up a connection that nobody reads
+MOMENT_S: Final = 0.005  # after which the selector takes up a connection that nobody reads
 IDLE_S: Final = 10.0  # a thread that had nothing to do for this long ends
 
 Job = Callable[[], None]
@@ -219,5 +219,5 @@ class Parking:
 def _guarded(job: Job) -> None:
     try:
         job()
-    except Exception:
+    except BaseException:  # hosted code may quit (SystemExit and the like): it has been told, and the thread goes on
         log.exception("a job of the runtime failed")

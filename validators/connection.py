@@ -65,6 +65,10 @@ class Connection:
         self.verifier: Verifier | None = None  # the one that matched, from accept_identification to create_host_proof
         self._on_close = on_close
 
+    def attach(self, on_close: Callable[[str], object]) -> None:
+        """From now on `close` calls this: the connection has become a session."""
+        self._on_close = on_close
+
     def close(self, reason: str = "") -> None:
         """End the connection; `reason` goes to the host's log, not to the peer."""
         if self._on_close is not None:

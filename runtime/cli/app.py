@@ -1,12 +1,9 @@
-"""The commands with their options; what they do stands in the modules beside this one."""
-
-from importlib.metadata import version
-from pathlib import Path
-from typing import Annotated
+"""The commands; what they do stands in the modules beside this one."""
 
 import typer
 
 from ..uri import UNIX, URI, Listen
+from . import arguments as given
 from .loading import created, load, parse_assignments, parse_place, parse_value
 from .passphrases import for_client, for_host
 from .screen import one_line_errors
@@ -15,18 +12,11 @@ __all__ = ["app", "main"]
 
 app = typer.Typer(
     name="emporion",
-    help="A trading post for Python code: agents of strangers run sandboxed next to your objects and come home.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-Debug = Annotated[bool, typer.Option("--debug", metavar="", help="Show the traceback of an error.")]
-PassphraseFile = Annotated[
-    Path | None, typer.Option(help="A file with the passphrase; a host's may have several lines.", show_default=False)
-]
-Anonymous = Annotated[bool, typer.Option("--anonymous", metavar="", help="Do without passphrases.")]
 
 
 def main() -> None:
@@ -34,23 +24,13 @@ def main() -> None:
     app()
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
-        typer.echo(f"emporion {version('emporion')}")
-        raise typer.Exit
-
-
 @app.callback()
-def options(
-    _: Annotated[
-        bool, typer.Option("--version", metavar="", callback=_version, is_eager=True, help="Say which version.")
-    ] = False,
-) -> None:
+def options(_: given.Version = False) -> None:
     """A trading post for Python code: agents of strangers run sandboxed next to your objects and come home."""
 
 
 @app.command()
-def demo(debug: Debug = False) -> None:
+def demo(debug: given.Debug = False) -> None:
     """A mall and its shoppers: two processes, agents and goods between them, and what customs have to say."""
     from .demo import run
 
@@ -60,37 +40,17 @@ def demo(debug: Debug = False) -> None:
 
 @app.command()
 def host(
-    what: Annotated[
-        str,
-        typer.Argument(
-            metavar="FILE_OR_MODULE:OBJECT", help="An instance to host, or a class to be called without arguments."
-        ),
-    ],
-    name: Annotated[str, typer.Option(help="What clients call it.")],
-    listen: Annotated[
-        str, typer.Option(metavar="ADDRESS", help="HOST:PORT, or emporion+unix:///PATH; port 0 takes a free one.")
-    ] = "127.0.0.1:0",
-    passphrase_file: PassphraseFile = None,
-    logins_file: Annotated[
-        Path | None, typer.Option(help="A file of lines NAME:PASSPHRASE.", show_default=False)
-    ] = None,
-    code_validator: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FILE_OR_MODULE:FUNCTION",
-            help="Decides which code crosses: (name, module, address). Without it none does.",
-            show_default=False,
-        ),
-    ] = None,
-    state_dir: Annotated[
-        Path | None, typer.Option(help="Keeps the certificate, so that URIs survive a restart.", show_default=False)
-    ] = None,
-    advertise: Annotated[
-        str | None, typer.Option(metavar="HOST:PORT", help="Goes into URIs in place of ADDRESS.", show_default=False)
-    ] = None,
-    log_format: Annotated[str, typer.Option(metavar="text|json", help="Of the log on stderr.")] = "text",
-    anonymous: Anonymous = False,
-    debug: Debug = False,
+    what: given.What,
+    name: given.Name,
+    listen: given.Address = "127.0.0.1:0",
+    passphrase_file: given.PassphraseFile = None,
+    logins_file: given.LoginsFile = None,
+    code_validator: given.Judge = None,
+    state_dir: given.StateDir = None,
+    advertise: given.Advertise = None,
+    log_format: given.LogFormat = "text",
+    anonymous: given.Anonymous = False,
+    debug: given.Debug = False,
 ) -> None:
     """Host an object until Ctrl-C or SIGTERM. Its URI goes to stdout, the log to stderr.
 
@@ -119,30 +79,17 @@ def host(
 
 @app.command()
 def send(
-    agent: Annotated[str, typer.Argument(metavar="FILE_OR_MODULE:CLASS", help="The agent's class.")],
-    to: Annotated[str, typer.Option(metavar="URI", help="Where to, as the host printed it.")],
-    call: Annotated[str, typer.Option(metavar="METHOD", help="The hosted object's method that takes the agent.")],
-    set_: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="NAME=VALUE", help="An argument of CLASS: JSON, else text.", show_default=False),
-    ] = None,
-    arg: Annotated[
-        list[str] | None,
-        typer.Option(metavar="VALUE", help="A further argument of METHOD: JSON, else text.", show_default=False),
-    ] = None,
-    accept: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="PATTERN", help="Which modules may come in, as in 'objects.*'; all by default.", show_default=False
-        ),
-    ] = None,
-    login: Annotated[str | None, typer.Option(help="Whose passphrase it is.", show_default=False)] = None,
-    passphrase_file: PassphraseFile = None,
-    timeout: Annotated[
-        float | None, typer.Option(metavar="SECONDS", help="For connecting, and for the call.", show_default=False)
-    ] = None,
-    anonymous: Anonymous = False,
-    debug: Debug = False,
+    agent: given.Agent,
+    to: given.Target,
+    call: given.Method,
+    set_: given.Setting = None,
+    arg: given.Argument = None,
+    accept: given.Accept = None,
+    login: given.Login = None,
+    passphrase_file: given.PassphraseFile = None,
+    timeout: given.Timeout = None,
+    anonymous: given.Anonymous = False,
+    debug: given.Debug = False,
 ) -> None:
     """Make an agent, send it, and show what it says, what came home, and how long it took.
 
@@ -155,7 +102,7 @@ def send(
         optional = anonymous or URI.parse(to).scheme == UNIX
         passphrase = for_client(passphrase_file, optional=optional)
         made = created(load(place), **settings)
-        arguments = [parse_value(text) for text in arg or []]
+        further = [parse_value(text) for text in arg or []]
         send_agent(
-            made, arguments, to=to, call=call, passphrase=passphrase, login=login, accept=accept, timeout_s=timeout
+            made, further, to=to, call=call, passphrase=passphrase, login=login, accept=accept, timeout_s=timeout
         )

@@ -15,15 +15,14 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any, Final
-
-import typer
 
 from ...errors import CallTimeout, ConnectionLost, EmporionError, SandboxUnavailable
 from .telling import Teller
 
-__all__ = ["run"]
+__all__ = ["divided", "run"]
 
 SAMPLE: Final = Path(__file__).parents[2] / "samples" / "shopping_mall"
 PEOPLE: Final = ("nora", "otto", "moll")
@@ -37,8 +36,7 @@ def run() -> None:
     """Play the story and tell it on stdout.
 
     Raises:
-        EmporionError: One of the two processes failed; the text has its last words.
-        typer.Exit: 1, when something passed that should have been refused.
+        EmporionError: One of the two processes failed, or let something pass; the text has its last words.
     """
     until_s = time.monotonic() + PATIENCE_S
     with tempfile.TemporaryDirectory(prefix="emporion-demo-") as folder:
@@ -103,17 +101,14 @@ class _Stage:
         out = _Lines(client.stdout)
         while not out.ended:
             self._wait(out, self._log)
-            acts = out.drain()
+            acts = [json.loads(line) for line in out.drain()]
             # Whatever the mall logged about an act was in our pipe before the shoppers could know its outcome.
             self._hear()
             for act in acts:
-                self._teller.act(json.loads(act), self._records)
-                self._records.clear()
-        code = client.wait(END_S)
-        if code:
-            words = client.stderr.read().decode(errors="replace").split("\n") if client.stderr else []
-            raise EmporionError(f"the shoppers' program failed: {next(filter(None, reversed(words)), code)}")
-        self._teller.closing()
+                about, self._records = divided(self._records, act["ended_s"])
+                self._teller.act(act, about)
+        if client.wait(END_S) == 0:
+            self._teller.closing()
 
     def _hear(self) -> None:
         for line in self._log.drain():
@@ -130,6 +125,12 @@ class _Stage:
                     selector.register(pipe.fd, selectors.EVENT_READ)
             if left_s <= 0 or not selector.select(left_s):
                 raise CallTimeout(f"the demo did not come to its end within {PATIENCE_S:.0f} s: is the machine busy?")
+
+
+def divided(records: list[Record], ended_s: float) -> tuple[list[Record], list[Record]]:
+    """Log records until an act's end (seconds since the epoch) and after it: the next act may have begun by now."""
+    until = datetime.fromtimestamp(ended_s, UTC).isoformat(timespec="microseconds")
+    return [one for one in records if one["time"] <= until], [one for one in records if one["time"] > until]
 
 
 class _Lines:
@@ -160,7 +161,11 @@ class _Lines:
 
 @contextmanager
 def _process(command: list[str]) -> Iterator[subprocess.Popen[bytes]]:
-    """A process that does not outlive its block."""
+    """A process that does not outlive its block.
+
+    Raises:
+        EmporionError: It ended with another code than 0; the text has the last line of its stderr.
+    """
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     with process:
         try:
@@ -173,4 +178,6 @@ def _process(command: list[str]) -> Iterator[subprocess.Popen[bytes]]:
                 process.kill()
                 raise
         if code:
-            raise typer.Exit(1)
+            words = (process.stderr and process.stderr.read()) or b""
+            lines = words.decode(errors="replace").split("\n")
+            raise EmporionError(f"a process of the demo failed: {next(filter(None, reversed(lines)), code)}")

@@ -1,10 +1,10 @@
 """What reaches a person's terminal: foreign text made harmless, errors in one line."""
 
 import io
-import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import islice
 from typing import Any, Final
 
 import typer
@@ -31,18 +31,23 @@ def plain(text: str, most: int = MAX_CHARS) -> str:
 
 def shown(value: object, depth: int = 0) -> str:
     """A value for people, in one line; objects whose class says nothing better by their public attributes."""
-    if depth >= MAX_DEPTH:
+    kind = type(value)
+    named = kind.__repr__ is object.__repr__ and hasattr(value, "__dict__")
+    if depth >= MAX_DEPTH and (named or isinstance(value, list | tuple | set | frozenset | dict)):
         return "..."
-    if type(value) in (list, tuple, set, frozenset):
-        inner = _listed([shown(item, depth + 1) for item in _first(value)], value)
-        return f"[{inner}]" if type(value) is list else f"({inner})" if type(value) is tuple else f"{{{inner}}}"
-    if type(value) is dict:
+    if isinstance(value, list | tuple | set | frozenset) and kind in (list, tuple, set, frozenset):
+        inner = _listed([shown(item, depth + 1) for item in _first(value)], len(value))
+        return f"[{inner}]" if kind is list else f"({inner})" if kind is tuple else f"{{{inner}}}"
+    if isinstance(value, dict) and kind is dict:
         pairs = [f"{shown(key, depth + 1)}: {shown(item, depth + 1)}" for key, item in _first(value.items())]
-        return f"{{{_listed(pairs, value)}}}"
-    if type(value).__repr__ is object.__repr__ and hasattr(value, "__dict__"):
+        return f"{{{_listed(pairs, len(value))}}}"
+    if named:
         pairs = [f"{name}={shown(item, depth + 1)}" for name, item in _first(public(value).items())]
-        return plain(f"{type(value).__qualname__}({', '.join(pairs)})")
-    return plain(repr(value))
+        return plain(f"{kind.__name__}({', '.join(pairs)})")
+    try:
+        return plain(repr(value))
+    except Exception as error:  # a class that came from elsewhere may do anything here
+        return plain(f"<{kind.__name__} that cannot be shown: {type(error).__name__}>")
 
 
 def public(value: object) -> dict[str, Any]:
@@ -50,12 +55,12 @@ def public(value: object) -> dict[str, Any]:
     return {name: item for name, item in vars(value).items() if not name.startswith("_")}
 
 
-def _first(items: Any) -> list[Any]:
-    return [item for item, _ in zip(items, range(MAX_ITEMS), strict=False)]
+def _first(items: Iterable[Any]) -> list[Any]:
+    return list(islice(items, MAX_ITEMS))
 
 
-def _listed(texts: list[str], whole: Any) -> str:
-    return ", ".join([*texts, f"... {len(whole)} in all"] if len(whole) > len(texts) else texts)
+def _listed(texts: list[str], count: int) -> str:
+    return ", ".join([*texts, f"... {count} in all"] if count > len(texts) else texts)
 
 
 def console() -> Console:
@@ -77,14 +82,10 @@ def one_line_errors(debug: bool) -> Iterator[None]:
     """Errors end the command with one line on stderr and exit code 1, Ctrl-C with 130; with `debug`, tracebacks."""
     try:
         yield
-    except (typer.Exit, typer.Abort, typer.BadParameter):
-        raise
+    except (typer.Exit, typer.Abort, typer.BadParameter, BrokenPipeError):
+        raise  # typer ends with each as it should; the last is what `emporion send ... | head -1` leads to
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
-    except BrokenPipeError:
-        # Nobody reads any more, as in `emporion send ... | head -1`; what is still to be flushed at exit goes nowhere.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise typer.Exit(1) from None
     except Exception as error:
         if debug:
             if isinstance(error, AgentError) and error.traceback:

@@ -16,6 +16,8 @@ DIGEST_CHARS: Final = 16
 # Of several records about one module the one that says most stands for all.
 _WEIGHT: Final = {"announced": 0, "known": 1, "sent": 2}
 
+TITLE: Final = "E M P O R I O N   a mall, its shoppers, and customs between them"
+
 Record = dict[str, Any]
 
 
@@ -31,7 +33,7 @@ class Teller:
     def opening(self, uri: str, pid: int, records: list[Record]) -> None:
         """The mall is open."""
         place, _, mark = plain(uri).partition("?")
-        self._screen.print(Rule(Text("E M P O R I O N   a mall, its shoppers, and customs between them"), align="left"))
+        self._screen.print(Rule(Text(TITLE, "bold"), align="left", style="dim"))
         rows = [
             ("the mall", f"process {pid}: has the goods' classes, has never seen an agent's code"),
             ("at", f"{place}  (TLS 1.3)"),
@@ -60,24 +62,25 @@ class Teller:
         up, down = self._crossed["upload"], self._crossed["download"]
         people = self._refused["people"]
         self._screen.print()
-        self._screen.print(Rule(align="left"))
+        self._screen.print(Rule(align="left", style="dim"))
         self._screen.print(
-            f"{up} module{_s(up)} went up, {down} came down, {self._refused['code']} refused; "
-            f"{people} visitor{_s(people)} refused at the door. "
-            f"{time.perf_counter() - self._begun_s:.1f} s, both processes' start included."
+            f"{up} module{_s(up)} went up, {down} came down, {self._refused['code']} were refused; "
+            f"{people} visitor{_s(people)} stayed outside. {time.perf_counter() - self._begun_s:.1f} s in all."
         )
 
     # --- acts ---------------------------------------------------------------------------------------------------
 
     def _shopping(self, story: dict[str, Any], crossings: list[Record], visits: list[Record]) -> None:
         who = plain(story["who"])
-        self._title(f"{who} sends an agent shopping", f"{story['cash']} to spend; wants {_listed(story['wants'])}")
+        self._title(f"{who} sends an agent shopping")
+        self._screen.print(Text(f"  with {story['cash']} to spend, for {_listed(story['wants'])}"))
         self._connected(crossings)
         self._customs(crossings)
-        self._screen.print(Text("  the agent says, from its sandbox", "dim"))
+        self._screen.print(Text("  the agent said, in its sandbox", "dim"))
         for line in story["said"]:
             self._screen.print(Text(f"    {plain(line)}", "italic"))
-        self._screen.print(Text(f"  home with {story['left']} left; the classes that came down describe", "dim"))
+        left = f"  home with {story['left']} left and with these, as their own classes describe them"
+        self._screen.print(Text(left, "dim"))
         bought = Table.grid(padding=(0, 2))
         for thing in story["bought"]:
             bought.add_row("   ", Text(plain(thing["thing"])), Text(f"{thing['price']:>4}"), Text(plain(thing["shop"])))
@@ -86,14 +89,14 @@ class Teller:
             self._screen.print(Text(f"    without {_listed(story['unmet'])}", "dim"))
         for visit in visits:
             self._screen.print(
-                f"  the visit took {visit['wall_s'] * 1e3:.1f} ms with {visit['calls']} questions to shops; "
-                f"{story['call_ms']:.1f} ms for {who},",
-                f"  code transfer included; connecting before that {story['connect_ms']:.1f} ms",
+                f"  {visit['wall_s'] * 1e3:.1f} ms for the visit, with {visit['calls']} questions to shops; "
+                f"{story['call_ms']:.1f} ms for the whole call;",
+                f"  {story['connect_ms']:.1f} ms for connecting before that, most of it to stretch the passphrase",
                 sep="\n",
             )
 
     def _attempt(self, story: dict[str, Any], crossings: list[Record], records: list[Record]) -> None:
-        self._title(f"{plain(story['who'])} {plain(story['tries'])}", "")
+        self._title(f"{plain(story['who'])} {plain(story['tries'])}")
         self._connected(crossings)
         self._customs(crossings)
         for record in records:
@@ -102,11 +105,8 @@ class Teller:
                 self._facts([("the mall's log", plain(record["message"]))])
         self._facts([("what they see", plain(story["came"]))])
 
-    def _title(self, text: str, more: str) -> None:
-        title = Text(text, "bold")
-        if more:
-            title.append(f"   {more}", "not bold")
-        self._screen.print(Rule(title, align="left", characters="─"))
+    def _title(self, text: str) -> None:
+        self._screen.print(Rule(Text(text, "bold"), align="left", style="dim"))
 
     def _connected(self, crossings: list[Record]) -> None:
         peers = dict.fromkeys(crossing["peer"] for crossing in crossings)
@@ -131,7 +131,7 @@ class Teller:
             return Text("REFUSED: ", "bold red").append(plain(crossing["rule"]), "not bold")
         if crossing["rule"] == "sent":
             self._crossed[crossing["direction"]] += 1
-        more = {"known": "; it is here already, nothing is sent", "announced": "; into the sandbox only"}
+        more = {"known": ", known here: not sent again", "announced": ", into the sandbox only"}
         return Text("accepted", "green").append(more.get(crossing["rule"], ""), "dim")
 
     def _facts(self, rows: list[tuple[str, str]]) -> None:

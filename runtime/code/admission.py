@@ -1,20 +1,21 @@
 """Which code may cross, in which order it is asked: the host's customs, for both directions.
 
-Upload: bounded read, digest, name rules, code validator, language policy (in a jail that only compiles). Nothing of
-a closure is kept, compiled or run before all of it was accepted by the validator.
+Upload: bounded read, digest, name rules, code validator, language policy (in a jail that only compiles), store. The
+validator has accepted a closure whole before any of it is compiled, and the policy has before any of it is kept.
 
 Source: docs/protocol.md, "Code".
 """
 
 import logging
 import sys
+import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Final
 
-from ...agents.manifest import MAX_CLOSURE_BYTES, check_manifest
-from ...errors import CodeDenied, EmporionError, ProtocolError
+from ...agents.manifest import MAX_CLOSURE_BYTES, MAX_MODULE_BYTES, MAX_NAME_CHARS, check_manifest
+from ...errors import CodeDenied, EmporionError, LimitExceeded, ProtocolError
 from ...validators.code import CodeValidator, judge
 from ..events import CodeCrossed, announce
 from ..options import Isolation, Limits
@@ -26,6 +27,10 @@ __all__ = ["Admission", "Realm", "Traveller"]
 log = logging.getLogger("emporion.code")
 
 PYTHON: Final = f"{sys.implementation.cache_tag}"  # compiled code is bound to one Python version
+# For all modules of a closure that are new here. Each has limits of its own while it is compiled; 500 modules that come
+# close to them would keep a processor busy for an hour.
+COMPILE_BUDGET_S: Final = 60.0
+MAX_REASON_CHARS: Final = 2_000  # complaints of the language policy quote the agent's names
 
 
 @dataclass(slots=True, eq=False)
@@ -48,7 +53,8 @@ class Traveller:
     label: str  # "identity@ip:port"
 
 
-Compile = Callable[[str, str, str, bool], bytes]  # name, digest, source, under the language policy
+Compile = Callable[[str, str, str, Isolation], bytes]  # name, digest, source, the walls of the visits it is for
+Fetch = Callable[[dict[str, str]], Mapping[str, str]]
 
 
 def _log_error(error: Exception) -> None:
@@ -69,18 +75,21 @@ class Admission:
         self._compile = compile
         self._max_closure_bytes = max_closure_bytes
 
-    def upload(self, manifest: Mapping[str, str], realm: Realm, traveller: Traveller,
-               fetch: Callable[[dict[str, str]], dict[str, str]]) -> None:
+    def upload(self, manifest: Mapping[str, str], realm: Realm, traveller: Traveller, fetch: Fetch) -> None:
         """Let a closure in, whole or not at all.
 
         Args:
             fetch: Asks the sender for the modules that are missing here, {name: digest}, and gives sources by digest.
 
         Raises:
-            CodeDenied: Naming the module; each denial is in the log.
-            ProtocolError: What the sender gave is not what its manifest announced.
+            CodeDenied: Naming the module and the rule; each denial is in the log. What the sender gave in place of the
+                modules it had announced, and names that no module may have, are denied too.
         """
-        check_manifest(manifest)
+        try:
+            check_manifest(manifest)
+        except ProtocolError as error:
+            name = next(iter(manifest), "")
+            raise self._denied(name, manifest, "upload", str(error), traveller) from None
         known = {digest: text for digest in manifest.values() if (text := self.store.get(digest)) is not None}
         missing = {name: digest for name, digest in manifest.items() if digest not in known}
         sources = dict(known)
@@ -89,13 +98,10 @@ class Admission:
                 # No need to carry what nobody will accept.
                 name = next(iter(missing))
                 raise self._denied(name, missing, "upload", "the object has no code validator", traveller)
-            sources.update(self._received(missing, fetch(missing)))
+            sources.update(self._received(missing, fetch(dict(missing)), traveller))
         for name, digest in manifest.items():
             self._ask(realm, name, sources[digest], digest, "upload", traveller, "known" if digest in known else "sent")
-        for digest in missing.values():
-            self.store.put(digest, sources[digest])
-        for name, digest in manifest.items():
-            self.compiled(name, digest, sources[digest], realm, traveller)
+        self._keep(manifest, sources, realm.isolation, traveller)
 
     def download(self, manifest: Mapping[str, str], realm: Realm, traveller: Traveller) -> None:
         """Ask whether modules of this host, or of an agent that passes through, may go to the other end.
@@ -106,29 +112,68 @@ class Admission:
         for name, digest in manifest.items():
             self._ask(realm, name, None, digest, "download", traveller, "announced")
 
-    def compiled(self, name: str, digest: str, source: str, realm: Realm, traveller: Traveller) -> bytes:
-        """The code of an accepted module, from the store or made now."""
-        key = f"{POLICY_VERSION}:{PYTHON}:{int(realm.isolation.language)}:{name}"
+    def compiled(self, name: str, digest: str, source: str, isolation: Isolation, traveller: Traveller) -> bytes:
+        """The code of an accepted module, from the store or made now.
+
+        Raises:
+            CodeDenied: The language policy or the compiler refused.
+        """
+        key = _key(name, isolation)
         code = self.store.compiled(digest, key)
         if code is None:
-            try:
-                code = self._compile(name, digest, source, realm.isolation.language)
-            except CodeDenied as error:
-                raise self._denied(name, {name: digest}, "upload", error.reason, traveller) from None
+            code = self._compiled_now(name, digest, source, isolation, traveller)
             self.store.put_compiled(digest, key, code)
         return code
 
-    def _received(self, missing: Mapping[str, str], given: Mapping[str, str]) -> dict[str, str]:
+    def _keep(self, manifest: Mapping[str, str], sources: Mapping[str, str], isolation: Isolation,
+              traveller: Traveller) -> None:
+        """Compile what is new, and keep it once all of it compiles."""
+        until_s = time.monotonic() + COMPILE_BUDGET_S
+        codes: list[tuple[str, str, bytes]] = []
+        for name, digest in manifest.items():
+            key = _key(name, isolation)
+            if self.store.compiled(digest, key) is None:
+                if time.monotonic() > until_s:
+                    why = f"compiling its closure took more than {COMPILE_BUDGET_S:g} s: send less code at once"
+                    raise self._denied(name, manifest, "upload", why, traveller)
+                codes.append((digest, key, self._compiled_now(name, digest, sources[digest], isolation, traveller)))
+        for name, digest in manifest.items():
+            try:
+                self.store.put(digest, sources[digest])
+            except LimitExceeded as error:
+                why = f"the code store is full of code that is in use ({error}): try again later"
+                raise self._denied(name, manifest, "upload", why, traveller) from None
+        for digest, key, code in codes:
+            self.store.put_compiled(digest, key, code)
+
+    def _compiled_now(self, name: str, digest: str, source: str, isolation: Isolation, traveller: Traveller) -> bytes:
+        try:
+            return self._compile(name, digest, source, isolation)
+        except CodeDenied as error:
+            raise self._denied(name, {name: digest}, "upload", error.reason, traveller) from None
+
+    def _received(self, missing: Mapping[str, str], given: Mapping[str, str], traveller: Traveller) -> dict[str, str]:
         """The sender's answer, held against what it announced."""
+        first = next(iter(missing))
         wanted = set(missing.values())
         if set(given) != wanted:
-            raise ProtocolError(f"asked for {len(wanted)} modules, got {len(given)}, not the same ones")
-        total = sum(len(source) for source in given.values())
+            why = f"asked for {len(wanted)} sources, its sender gave {len(given)}, not the same ones"
+            raise self._denied(first, missing, "upload", why, traveller)
+        total = 0
+        for name, digest in missing.items():
+            source = given[digest]
+            size = len(source) if source.isascii() else len(source.encode(errors="replace"))
+            total += size
+            if size > MAX_MODULE_BYTES:
+                why = f"its source has {size:,} bytes; {MAX_MODULE_BYTES:,} is the most"
+                raise self._denied(name, missing, "upload", why, traveller)
+            try:
+                self.store.check(digest, source)
+            except ProtocolError as error:
+                raise self._denied(name, missing, "upload", str(error), traveller) from None
         if total > self._max_closure_bytes:
-            raise CodeDenied(next(iter(missing)), "upload",
-                             f"its closure has {total} characters, more than {self._max_closure_bytes}")
-        for digest, source in given.items():
-            self.store.check(digest, source)
+            why = f"its closure has {total:,} bytes; {self._max_closure_bytes:,} is the most"
+            raise self._denied(first, missing, "upload", why, traveller)
         return dict(given)
 
     def _ask(self, realm: Realm, name: str, source: str | None, digest: str, direction: str, traveller: Traveller,
@@ -141,5 +186,11 @@ class Admission:
 
     def _denied(self, name: str, digests: Mapping[str, str], direction: str, reason: str,
                 traveller: Traveller) -> EmporionError:
-        announce(CodeCrossed(name, digests[name], direction, False, reason, traveller.label))
-        return CodeDenied(name, direction, reason)
+        reason = reason[:MAX_REASON_CHARS]
+        announce(CodeCrossed(name, digests.get(name, ""), direction, False, reason, traveller.label))
+        return CodeDenied(name[:MAX_NAME_CHARS], direction, reason)
+
+
+def _key(name: str, isolation: Isolation) -> str:
+    """What compiled code is kept under. A wall less makes other code, or code that other visits must not trust."""
+    return f"{POLICY_VERSION}:{PYTHON}:{int(isolation.language)}{int(isolation.os)}:{name}"

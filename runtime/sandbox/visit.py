@@ -25,6 +25,7 @@ from ..wire.codecs import CODECS
 from ..wire.frames import write_frame
 from ..wire.messages import Body, Call, Message, Op, Output, Provide
 from ..wire.values import Mobile
+from .language.ownership import WRITABLE
 from .language.policy import PolicyRefused, compile_module
 from .language.world import World
 from .language.world import warm_up as warm_up_world
@@ -36,6 +37,9 @@ AGENTS: Final = 2  # a capability that only a visit gives: a mobile object that 
 MAX_FRAME_BYTES: Final = 64 * 1024 * 1024  # the host counts what it sends in, and sends nothing larger
 FLUSH_CHARACTERS: Final = 4096  # printed text waits until it is this much, or until the agent says something else
 MAX_COMPLAINTS: Final = 20  # of the language policy, in one refusal
+
+
+WRITABLE.add(Proxy)  # it decides by itself: exposed properties, and nothing else
 
 
 class _JailPeer(Peer):
@@ -51,11 +55,17 @@ class _JailPeer(Peer):
             return super().serve(asked)
         except MemoryError:
             os._exit(EXIT_MEMORY)  # the host reads the status: an answer would need memory
+        except BaseException as error:  # agents may raise what they like, KeyboardInterrupt too: it is their answer
+            return self.fault_out(asked.message.call, error)
 
     def fault_out(self, call: int, error: BaseException) -> tuple[Message, Sequence[bytes]]:
         if isinstance(error, MemoryError):
             os._exit(EXIT_MEMORY)
         return super().fault_out(call, error)
+
+
+class NoSuchAttribute(Exception):
+    """What a hosted method reads of an agent is not there; it gets an AttributeError, as from any object."""
 
 
 class AgentsPeer(_JailPeer):
@@ -93,6 +103,16 @@ class AgentsPeer(_JailPeer):
     def check(self, export: Export, message: Call) -> None:
         if not message.method.isidentifier() or message.method.startswith("_"):
             raise NotExposed(f"{message.method!r} is private")
+
+    def invoke(self, asked: Asked, export: Export, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        message = asked.message
+        if isinstance(message, Call) and message.op == Op.GET:
+            missing = object()
+            found = getattr(export.obj, message.method, missing)
+            if found is missing:
+                raise NoSuchAttribute(f"{type(export.obj).__qualname__} has no attribute {message.method!r}")
+            return found
+        return super().invoke(asked, export, args, kwargs)
 
     def _describe(self, obj: object) -> list[Any]:
         """[number, names that can be called]: how a mobile object that stays here is known to the host."""
@@ -217,6 +237,8 @@ def warm_up() -> None:
 
 class _Recorded:
     """A transport from which the host's half of a conversation is heard, whatever is answered."""
+
+    hides = False
 
     def __init__(self, said: list[bytes]) -> None:
         self._said = said[::-1]

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ...errors import ProtocolError
+from ..events import one_line
 from ..wire.messages import Op
 
 if TYPE_CHECKING:
     from .visit import Scope
 
-__all__ = ["Handle", "Reference", "settle"]
+__all__ = ["Handle", "Reference", "remember", "settle"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,7 @@ class Reference:
     qualname: str
 
     def __str__(self) -> str:
-        return f"{self.module}.{self.qualname}"
+        return one_line(f"{self.module}.{self.qualname}")  # a visit can name its objects as it likes
 
 
 class Handle:
@@ -38,7 +39,7 @@ class Handle:
         put = object.__setattr__
         put(self, "_scope", scope)
         put(self, "_reference", reference)
-        put(self, "_state", None)  # as it arrived; what the visit makes of it stays there until it leaves
+        put(self, "_state", None)  # as it arrived, or as it was when the visit last gave it
         put(self, "_number", 0)  # in the visit, once it is there
         put(self, "_methods", frozenset())
 
@@ -56,7 +57,7 @@ class Handle:
         self._scope.visit().call(self, Op.SET, name, (value,), {})
 
     def __repr__(self) -> str:
-        return f"<handle of {self._reference!s:.200}>"
+        return f"<handle of {self._reference!s}>"
 
     def __reduce__(self) -> Any:
         raise TypeError("a handle belongs to its visit: return it from the hosted method, or ask it for values")
@@ -72,3 +73,10 @@ def settle(handle: Handle, number: int, methods: list[Any]) -> None:
         raise ProtocolError("a visit described a mobile object wrongly")
     object.__setattr__(handle, "_number", number)
     object.__setattr__(handle, "_methods", frozenset(methods))
+
+
+def remember(handle: Handle, state: object, reference: Reference | None = None) -> None:
+    """Give a handle its object's state: as it came from the sender, or as the visit says it is now."""
+    object.__setattr__(handle, "_state", state)
+    if reference is not None:
+        object.__setattr__(handle, "_reference", reference)

@@ -1,21 +1,26 @@
 """The host's end of the session with a visit: every byte from there is hostile, whatever the language wall says."""
 
+import socket
+import weakref
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from ...agents.closure import closure_of
-from ...agents.manifest import closure_id
+from ...agents.manifest import check_qualname, closure_id
 from ...agents.state import capture, name_of
-from ...errors import AgentError, ConfigurationError, LimitExceeded, ProtocolError
+from ...errors import AgentError, ConfigurationError, LimitExceeded, NotExposed, ProtocolError, VisitEnded
 from ..channel import Channel
 from ..driver import Driver
-from ..peer import DIRECTORY, OURS, Peer
+from ..exports import Export
+from ..peer import DIRECTORY, OURS, THEIRS, Peer
 from ..session import Asked
 from ..transport import PlainTransport
 from ..wire.codecs import CODECS
-from ..wire.messages import Body, Fault, Message, NeedCode, Op, Output, Provide
+from ..wire.messages import Body, Call, Fault, Message, NeedCode, Op, Output, Provide
+from ..wire.raised import bounded
 from ..wire.values import Mobile
-from .handle import Handle, Reference, settle
+from .handle import Handle, Reference, remember, settle
 
 if TYPE_CHECKING:
     from ..sandbox.supervisor import Jailed
@@ -23,12 +28,16 @@ if TYPE_CHECKING:
 
 __all__ = ["VisitPeer"]
 
+# What a visit may send is bounded by the meter, which counts as bytes arrive: a frame that says it is longer than all
+# that is left must end in `LimitExceeded`, not in a complaint about frames.
+MAX_FRAME_BYTES: Final = 2**32 - 1
+
 
 class VisitPeer(Peer):
     """Speaks with one visit."""
 
     def __init__(self, scope: "Scope", jailed: "Jailed", visit: "Visit") -> None:
-        limits = scope.realm.limits
+        limits = scope.home.limits
         super().__init__("a visit", tracebacks=False, max_exports=limits.capabilities)
         self._scope = scope
         self._visit = visit
@@ -38,16 +47,19 @@ class VisitPeer(Peer):
         self._to_provide: list[tuple[str, str, bytes]] = []
         self._lines = 0
         self._printed: list[str] = []
+        self._living: weakref.WeakValueDictionary[int, Handle] = weakref.WeakValueDictionary()
+        self._met = False  # whether the message that is being read holds a mobile object
+        self._leaving: deque[Handle] = deque()  # whose state the answer that is awaited gives, in this order
         self._loading = False
         self.calls = 0  # that the agent made
+        # The socket is the channel's now: the thread that reads it closes it, so that its number is no other file's
+        # while somebody waits on it.
+        sock = socket.socket(fileno=jailed.socket.detach())
         channel = Channel(
-            PlainTransport(jailed.socket),
-            codecs=CODECS.values(),
-            max_frame_bytes=limits.bytes_out,
-            meter=self._meter,
+            PlainTransport(sock), codecs=CODECS.values(), max_frame_bytes=MAX_FRAME_BYTES, meter=self._meter
         )
         self.driver = Driver(channel, self, initiator=True)
-        if not scope.realm.isolation.language:
+        if not scope.home.isolation.language:
             self.call(DIRECTORY, Op.CALL, "lower_language_wall", (), {})
 
     # --- quotas -------------------------------------------------------------------------------------------------
@@ -61,37 +73,69 @@ class VisitPeer(Peer):
     def serve(self, asked: Asked) -> tuple[Message, Sequence[bytes]]:
         self.tell_output()
         self.calls += 1
-        if self.calls > self._limits.calls:
-            return self._over(asked, LimitExceeded("calls", self.calls, self._limits.calls))
-        return super().serve(asked)
-
-    def _over(self, asked: Asked, error: LimitExceeded) -> tuple[Message, Sequence[bytes]]:
-        self.driver.close(error)
-        return super().fault_out(asked.message.call, error)
+        realm = self._scope.realm
+        leaving, self._leaving = self._leaving, deque()  # what the agent asks while it packs is another message
+        try:
+            if self.calls > self._limits.calls:
+                return self.fault_out(asked.message.call, LimitExceeded("calls", self.calls, self._limits.calls))
+            return super().serve(asked)
+        finally:
+            self._leaving = leaving
+            self._scope.realm = realm
 
     def fault_out(self, call: int, error: BaseException) -> tuple[Message, Sequence[bytes]]:
-        if isinstance(error, LimitExceeded) and error.limit == "capabilities":
+        if isinstance(error, LimitExceeded) and error.limit in ("calls", "capabilities"):
             self.driver.close(error)
         return super().fault_out(call, error)
+
+    def _broken(self, why: str) -> NoReturn:
+        """End the visit: what runs in it is no agent of ours any more."""
+        error = ProtocolError(why)
+        self.driver.close(error)
+        raise error
+
+    # --- what it prints -----------------------------------------------------------------------------------------
 
     def news(self, message: Provide | Output) -> None:
         if not isinstance(message, Output):
             raise ProtocolError("a visit provides no code")
-        self._lines += message.text.count("\n") + (not message.text.endswith("\n"))
-        if self._lines > self._limits.output_lines:
-            raise LimitExceeded("output_lines", self._lines, self._limits.output_lines)
-        self._printed.append(message.text)
+        limit = self._limits.output_lines
+        if self._lines > limit:
+            return
+        lines = message.text.splitlines(keepends=True)
+        room = limit - self._lines
+        self._lines += len(lines)
+        if len(lines) <= room:
+            self._printed.append(message.text)
+        else:
+            self._lines = limit + 1
+            dropped = f"[limit output_lines: {limit} lines were kept, what is printed from here on is not]\n"
+            self._printed.append("".join([*lines[:room], dropped]))
 
     def tell_output(self) -> None:
         """Hand on what was printed; not done where it arrives, for the way home may be slow."""
-        printed, self._printed = self._printed, []
-        for text in printed:
-            self._scope.output(self._visit.agent, text)
+        if self._printed:
+            printed, self._printed = self._printed, []
+            self._scope.output(self._visit.agent, "".join(printed))
 
-    # --- what goes in -------------------------------------------------------------------------------------------
+    # --- what it asks -------------------------------------------------------------------------------------------
 
     def realm(self) -> Any:
         return self._scope.realm
+
+    def answer(self, asked: Asked, message: Call) -> tuple[Body, list[bytes]]:
+        if message.target == DIRECTORY:
+            self._broken("a visit asks objects, and a host is none")
+        self._scope.realm = self.exports.get(message.target).realm
+        return super().answer(asked, message)
+
+    def invoke(self, asked: Asked, export: Export, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        return self._scope.office.perform(asked, export, args, kwargs)
+
+    def supply(self, asked: NeedCode) -> Any:
+        self._broken("a visit asks for no code: it is given what it needs")
+
+    # --- what goes in -------------------------------------------------------------------------------------------
 
     def capability_out(self, obj: object) -> tuple[Any, ...] | None:
         if isinstance(obj, Handle):
@@ -100,36 +144,43 @@ class VisitPeer(Peer):
             if not obj._number and not self._loading:
                 self._visit.load([obj])  # it came later than the others, as the answer of a call back to its sender
             return (OURS, obj._number) if obj._number else None
-        return super().capability_out(obj)
+        registered = self._scope.office.registration_of(obj)
+        if registered is None:
+            return super().capability_out(obj)
+        interface = registered.interface
+        number = self.exports.add(obj, interface, registered.realm)
+        return (THEIRS, number, interface.label, sorted(interface.methods), sorted(interface.properties))
 
     def mobile_out(self, obj: object) -> Mobile | None:
         if isinstance(obj, Handle):
-            reference, state = obj._reference, obj._state
-            self._admit(reference.manifest, obj._scope is self._scope)
-            return Mobile(reference.manifest, reference.module, reference.qualname, state)
+            if obj._scope is not self._scope:
+                raise VisitEnded("a handle of another call: it ended with the call that its agent came with")
+            self._have_ready(obj._reference.manifest)
+            return Mobile(obj._reference.manifest, obj._reference.module, obj._reference.qualname, obj._state)
         try:
             closure = closure_of(type(obj))
         except ConfigurationError:
             return None  # not a class of a module with source: the encoder says what could be done
-        admission = self._scope.office.admission
-        admission.download(closure.manifest, self._scope.realm, self._scope.traveller)
-        for digest, source in closure.sources.items():
-            admission.store.put(digest, source)
-        self._admit(closure.manifest, True)
+        scope = self._scope
+        scope.office.admission.download(closure.manifest, scope.realm, scope.traveller)
+        if closure.id not in self._closures:
+            scope.keep(closure.manifest)
+            for digest, source in closure.sources.items():
+                scope.office.admission.store.put(digest, source)
+            self._have_ready(closure.manifest)
         return Mobile(closure.manifest, closure.module, name_of(obj), capture(obj))
 
-    def _admit(self, manifest: Mapping[str, str], ours: bool) -> None:
+    def _have_ready(self, manifest: Mapping[str, str]) -> None:
         """Have the code of a closure ready to go in ahead of the message that needs it."""
-        if not ours:
-            raise ProtocolError("a handle of another call")
         self._closures[closure_id(manifest)] = manifest
-        admission, scope = self._scope.office.admission, self._scope
+        scope = self._scope
+        admission = scope.office.admission
         for name, digest in manifest.items():
             if (name, digest) not in self._provided:
                 source = admission.store.get(digest)
                 if source is None:
-                    raise ProtocolError(f"the text of module {name} is gone from the code store: send it again")
-                code = admission.compiled(name, digest, source, scope.realm, scope.traveller)
+                    raise VisitEnded(f"the text of module {name} is gone from the code store: send it again")
+                code = admission.compiled(name, digest, source, scope.home.isolation, scope.traveller)
                 self._provided.add((name, digest))
                 self._to_provide.append((name, digest, code))
 
@@ -140,18 +191,6 @@ class VisitPeer(Peer):
             self.driver.post(Provide(provide))
         return encoded
 
-    # --- what comes out -----------------------------------------------------------------------------------------
-
-    def capability_in(self, payload: Sequence[Any]) -> object:
-        match payload:
-            case [2, int(number), str(module), str(qualname), list(methods)]:
-                handle = Handle(self._scope, Reference({}, module, qualname))
-                settle(handle, number, methods)
-                return handle
-            case [1, int()]:
-                return super().capability_in(payload)
-        raise ProtocolError("a visit exports nothing but its mobile objects")
-
     def load(self, handles: list[Handle]) -> None:
         """Bring mobile objects to life in the visit: in one message, so that what they share stays shared."""
         self._loading = True
@@ -160,37 +199,74 @@ class VisitPeer(Peer):
         finally:
             self._loading = False
         if type(answer) is not list or len(answer) != len(handles):
-            raise ProtocolError("a visit did not say what it loaded")
+            self._broken("a visit did not say what it loaded")
         for handle, said in zip(handles, answer, strict=True):
             match said:
-                case [int(number), list(methods)]:
-                    settle(handle, number, methods)
+                case [int(number), list(methods)] if self._settled(handle, number, methods) is handle:
+                    pass
                 case _:
-                    raise ProtocolError("a visit did not say what it loaded")
+                    self._broken("a visit did not say what it loaded")
 
-    def depart(self, handles: list[Handle]) -> list[Handle]:
-        """The state of mobile objects as it is now, in handles that are in no visit."""
-        departed = self.call(DIRECTORY, Op.CALL, "depart", (handles,), {})
-        if (
-            type(departed) is not list
-            or len(departed) != len(handles)
-            or not all(isinstance(one, Handle) and not one._number for one in departed)
-        ):
-            raise ProtocolError("a visit did not give the state that was asked for")
-        return departed
+    def _settled(self, handle: Handle, number: int, methods: list[Any]) -> Handle:
+        """The handle for object `number` of the visit: one for each object, for identity is part of a value."""
+        known = self._living.get(number)
+        if known is None:
+            settle(handle, number, methods)
+            self._living[number] = known = handle
+        return known
+
+    # --- what comes out -----------------------------------------------------------------------------------------
+
+    def decode(self, body: Body, blobs: Any) -> list[Any]:
+        self._met = False
+        try:
+            values = super().decode(body, blobs)
+        except ProtocolError as error:
+            self.driver.close(error)
+            raise
+        if self._met:
+            self._scope.let_in_again()
+        return values
+
+    def capability_in(self, payload: Sequence[Any]) -> object:
+        match payload:
+            case [2, int(number), str(module), str(qualname), list(methods)]:
+                self._met = True
+                return self._settled(Handle(self._scope, Reference({}, module, qualname)), number, methods)
+            case [1, int()]:
+                return super().capability_in(payload)
+        raise ProtocolError("a visit exports nothing but its mobile objects")
+
+    def depart(self, handles: list[Handle]) -> None:
+        """Let handles have the state of their objects as it is now; they stay tied to the visit."""
+        self._leaving = deque(handles)
+        try:
+            departed = self.call(DIRECTORY, Op.CALL, "depart", (handles,), {})
+        finally:
+            self._leaving = deque()
+        if type(departed) is not list or list(map(id, departed)) != list(map(id, handles)):
+            self._broken("a visit did not give the state that was asked for")
 
     def mobile_in(self, manifest: Mapping[str, str], module: str, qualname: str) -> object:
         known = self._closures.get(closure_id(manifest))
         if known is None or module not in known:
             raise ProtocolError("a visit sent an object of code that it was never given")
-        return Handle(self._scope, Reference(known, module, qualname))
+        self._met = True
+        reference = Reference(known, module, check_qualname(qualname))
+        if not self._leaving:
+            return Handle(self._scope, reference)
+        # The objects that were asked for come first, in the order in which they were: what else refers to one of them
+        # then refers to the handle that the hosted method has, and it stays one object all the way home.
+        handle = self._leaving.popleft()
+        remember(handle, None, reference)
+        return handle
 
     def fill(self, shell: object, state: object) -> None:
         assert isinstance(shell, Handle)
-        object.__setattr__(shell, "_state", state)
+        remember(shell, state)
 
     def fault_in(self, fault: Fault, blobs: Any) -> Exception:
-        return AgentError(f"{fault.type_name}: {fault.text}" if fault.text else fault.type_name, fault.traceback)
-
-    def supply(self, asked: NeedCode) -> Any:
-        raise ProtocolError("a visit asks for no code: it is given what it needs")
+        text = bounded(f"{fault.type_name}: {fault.text}" if fault.text else fault.type_name)
+        if fault.type_name == "NoSuchAttribute":
+            return NotExposed(bounded(fault.text))  # so that hasattr() and getattr() with a default work on handles
+        return AgentError(text, bounded(fault.traceback, keep_end=True))

@@ -10,39 +10,36 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from ...errors import ConnectionLost, EmporionError, LimitExceeded, VisitEnded
-from ..code.admission import Admission, Realm, Traveller
+from ...agents.manifest import closure_id
+from ...errors import CodeDenied, ConnectionLost, EmporionError, LimitExceeded, VisitEnded
+from ..code.admission import Realm, Traveller
 from ..context import Caller, enter
-from ..events import Printed, VisitOver, announce
-from ..sandbox.supervisor import Jailed, Jailer
+from ..events import Printed, VisitOver, announce, one_line
+from ..sandbox.supervisor import Jailed
 from .handle import Handle, Reference
+from .office import Office
 from .peer import VisitPeer
 
-__all__ = ["Office", "Scope", "Visit"]
+__all__ = ["Scope", "Visit"]
 
 EXIT_WAIT_S: Final = 2.0  # from a visit's socket closing to the report of its process's end; 1 to 2 ms as measured
-
-
-class Office:
-    """What a host needs to hold visits: one for each host."""
-
-    def __init__(self, admission: Admission, jailers: Callable[[bool], Jailer]) -> None:
-        self.admission = admission
-        self.jailer = jailers  # with or without the operating system's wall
+ENTRANCE_LOOK_S: Final = 0.25  # how often a thread that waits for its turn looks whether the visit is still there
 
 
 class Scope:
     """One call of a client's: whose it is, what it may do, its handles, and its visit once there is one."""
 
     def __init__(self, realm: Realm, caller: Caller, office: Office, *, output: Callable[[str, str], None]) -> None:
-        self.realm = realm
+        self.home = realm  # of the object that was called: its limits and walls are the visit's
+        self.realm = realm  # of the object whose code runs now: its validator decides what it hands out and takes
         self.caller = caller
         self.office = office
         self.handles: list[Handle] = []
-        self.held: list[Callable[[], None]] = []  # undoes what holds only while the call runs
-        self.departed: dict[int, Handle] = {}  # by id of the handle that left the visit: its state, on the way home
+        self.brought: dict[str, Mapping[str, str]] = {}  # by closure id: what came with this call, and was let in
+        self.fresh: Sequence[Handle] = ()  # whose state is of this moment: on the way out
+        self._kept: list[Sequence[str]] = []  # digests that stay in the code store until the call is over
         self._output = output
-        self._lock = threading.RLock()
+        self._opening = threading.RLock()
         self._visit: Visit | None = None
         self._over: EmporionError | None = None
 
@@ -51,6 +48,36 @@ class Scope:
         """The caller, for validators and logs."""
         who = "anonymous" if self.caller.identity is None else self.caller.identity
         return Traveller(self.caller.address, self.caller, f"{who}@{self.caller.address[0]}:{self.caller.address[1]}")
+
+    # --- code ---------------------------------------------------------------------------------------------------
+
+    def keep(self, manifest: Mapping[str, str]) -> None:
+        """Hold modules in the code store, here already or still to come, until the call is over."""
+        digests = list(manifest.values())
+        self.office.admission.store.pin(digests)
+        self._kept.append(digests)
+
+    def let_in(self, manifest: Mapping[str, str], fetch: Callable[[dict[str, str]], Mapping[str, str]]) -> None:
+        """Ask the validator of the object that takes a closure, and have its code here.
+
+        Raises:
+            CodeDenied: Nothing of it was kept.
+        """
+        self.keep(manifest)
+        self.office.admission.upload(manifest, self.realm, self.traveller, fetch)
+        self.brought[closure_id(manifest)] = manifest
+
+    def let_in_again(self) -> None:
+        """An agent of this call reaches an object with a validator of its own: what another accepted counts nothing.
+
+        Raises:
+            CodeDenied: It does not want this code near its object.
+        """
+        if self.realm is not self.home:
+            for manifest in self.brought.values():
+                self.office.admission.upload(manifest, self.realm, self.traveller, _here_already)
+
+    # --- the visit ----------------------------------------------------------------------------------------------
 
     def handle(self, manifest: Mapping[str, str], module: str, qualname: str) -> Handle:
         """A handle for a mobile object that arrived with the call."""
@@ -70,14 +97,21 @@ class Scope:
             VisitEnded: The call is over, or the caller has gone.
             SandboxUnavailable: This machine cannot hold an agent.
         """
-        with self._lock:
+        if self._visit is not None and self._over is None:
+            return self._visit
+        with self._opening:
             if self._over is not None:
                 raise VisitEnded(str(self._over)) from None
             if self._visit is None:
-                self._visit = Visit(self, self.office)
+                visit = self._visit = Visit(self, self.office)
                 if self._over is not None:
-                    self._visit.end(self._over)  # cancelled while it opened
-                self._visit.load(self.handles)
+                    visit.end(self._over)  # cancelled while it opened
+                try:
+                    visit.load(self.handles)
+                except EmporionError as error:
+                    # Nobody came to life: not all of them will, and some without the others are not what was sent.
+                    visit.end(error)
+                    raise
             return self._visit
 
     def output(self, agent: str, text: str) -> None:
@@ -86,17 +120,22 @@ class Scope:
         with contextlib.suppress(EmporionError):  # the sender may be gone; its agent prints all the same
             self._output(agent, text)
 
-    def end(self, error: EmporionError | None = None) -> None:
-        """The call has returned, or (with `error`) nobody waits for it any more. Idempotent; from any thread."""
-        with self._lock if error is None else contextlib.nullcontext():
-            if self._over is None:
-                self._over = error or VisitEnded("the visit ended with the call that the agent came with")
-            visit = self._visit
-        if visit is not None:
-            visit.end(error)
-        if error is None:
-            while self.held:
-                self.held.pop()()
+    def cancel(self, error: EmporionError) -> None:
+        """Nobody waits for the call any more: its visit dies now. Waits for nothing; idempotent; from any thread."""
+        # No lock, for `visit` holds it while agents come to life. It sets `_visit` and then reads `_over`; here it is
+        # the other way round, so one of the two sees the other.
+        self._over = self._over or error
+        if self._visit is not None:
+            self._visit.end(error)
+
+    def end(self) -> None:
+        """The call is over and answered. Idempotent; comes after every call, cancelled or not."""
+        self._over = self._over or VisitEnded("the visit ended with the call that the agent came with")
+        if self._visit is not None:
+            self._visit.end()
+            self._visit.report()
+        while self._kept:
+            self.office.admission.store.unpin(self._kept.pop())
 
 
 class Visit:
@@ -104,13 +143,19 @@ class Visit:
 
     def __init__(self, scope: Scope, office: Office) -> None:
         self._scope = scope
-        self._begun_s = time.monotonic()
+        self._begun_s = self._ended_s = time.monotonic()
         self._entrance = threading.RLock()
         self._end_lock = threading.Lock()
         self._ended = False
+        self._why: EmporionError | None = None
+        self._reported = False
         self.agent = str(object.__getattribute__(scope.handles[0], "_reference"))
-        self._jailed: Jailed = office.jailer(scope.realm.isolation.os).open(scope.realm.limits)
-        self.peer = VisitPeer(scope, self._jailed, self)
+        self._jailed: Jailed = office.jailer(scope.home.isolation.os).open(scope.home.limits)
+        try:
+            self.peer = VisitPeer(scope, self._jailed, self)
+        except BaseException:
+            self._jailed.close()
+            raise
 
     def load(self, handles: Sequence[Handle]) -> None:
         """Bring `handles` to life."""
@@ -122,43 +167,81 @@ class Visit:
             self.load([handle])
         return self._enter(lambda: self.peer.call(handle._number, op, name, args, kwargs))
 
-    def depart(self, handles: Sequence[Handle]) -> list[Handle]:
-        """The state of `handles` as it is now, in handles that are in no visit."""
-        departed: list[Handle] = self._enter(lambda: self.peer.depart(list(handles)))
-        return departed
+    def depart(self, handles: Sequence[Handle]) -> None:
+        """Let `handles` have the state of their objects as it is now."""
+        self._enter(lambda: self.peer.depart(list(handles)))
 
     def _enter(self, work: Callable[[], Any]) -> Any:
-        with self._entrance:
-            before = enter(self._scope)
-            try:
-                return work()
-            except EmporionError as error:
-                raise self._explain(error) from error
-            finally:
-                self.peer.tell_output()
-                enter(before)
+        self._wait_for_turn()
+        before = enter(self._scope)
+        try:
+            return work()
+        except EmporionError as error:
+            raise self._explain(error) from error
+        finally:
+            self.peer.tell_output()
+            enter(before)
+            self._entrance.release()
+
+    def _wait_for_turn(self) -> None:
+        # Whoever is inside may wait for this very thread: the visit's wall clock must end that, so look now and then.
+        while not self._entrance.acquire(timeout=ENTRANCE_LOOK_S):
+            if self._ended or self._jailed.ended:
+                raise self._over()
 
     def _explain(self, error: EmporionError) -> EmporionError:
-        """Why the visit's connection is over, where it is: a limit, a death, or our own word."""
-        ended = self.peer.driver.error
-        if ended is None:
-            return error
+        """What to tell the hosted method: a limit, a death, our own word; or the agent's error, and the visit goes on.
+        """
         if self._ended:
-            return VisitEnded("the visit ended while the agent was working: its call was cancelled or is over")
-        how = self._jailed.wait(EXIT_WAIT_S).reason if isinstance(ended, ConnectionLost) else "it broke the rules"
-        limit = ended if isinstance(ended, LimitExceeded) else self._jailed.limit_error()
-        self.end(limit or error)
-        return limit or VisitEnded(f"the agent's process ended in the middle of a call ({how}): {ended}")
+            return self._over()
+        broken = self.peer.driver.error
+        if isinstance(broken or error, LimitExceeded):
+            self.end(broken or error)
+            return broken or error
+        if broken is None:
+            return error
+        if isinstance(broken, ConnectionLost):
+            how = self._exit_reason()
+            limit = self._jailed.limit_error()
+            over = limit or VisitEnded(f"the agent's process ended in the middle of a call ({how}): {broken}")
+        else:
+            over = VisitEnded(f"the agent's process broke the rules: {one_line(str(broken))}")
+        self.end(over)
+        return over
+
+    def _exit_reason(self) -> str:
+        """How the process ended whose socket is closed. What closes it and lives on is killed."""
+        with contextlib.suppress(TimeoutError):
+            return self._jailed.wait(EXIT_WAIT_S).reason
+        self._jailed.kill()
+        return "it closed its connection and went on"
+
+    def _over(self) -> VisitEnded:
+        return VisitEnded(f"the visit is over: {self._why}" if self._why is not None else "the visit is over")
 
     def end(self, error: EmporionError | None = None) -> None:
-        """Kill the process, whatever it does; report the visit. Idempotent."""
+        """Kill the process, whatever it does. Idempotent; waits for nothing."""
         with self._end_lock:
             if self._ended:
                 return
+            self._why = error
             self._ended = True
         self._jailed.kill()
         self.peer.driver.close(VisitEnded("the visit is over"))
         self._jailed.discard()
-        wall_s = time.monotonic() - self._begun_s
-        why = "" if error is None else error.limit if isinstance(error, LimitExceeded) else str(error)
-        announce(VisitOver(self.agent, self._scope.traveller.label, wall_s, self.peer.calls, why))
+        self._ended_s = time.monotonic()
+
+    def report(self) -> None:
+        """Say that the visit is over, once; not in `end`, which may run where nothing may wait, not even for a log."""
+        with self._end_lock:
+            if self._reported:
+                return
+            self._reported = True
+        why = self._why
+        ended_by = "" if why is None else why.limit if isinstance(why, LimitExceeded) else str(why)
+        wall_s = self._ended_s - self._begun_s
+        announce(VisitOver(self.agent, self._scope.traveller.label, wall_s, self.peer.calls, ended_by))
+
+
+def _here_already(missing: dict[str, str]) -> dict[str, str]:
+    raise CodeDenied(next(iter(missing)), "upload", "its text is gone from the code store: send it again")

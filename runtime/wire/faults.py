@@ -1,6 +1,6 @@
 """Exceptions as the answer to a call: `Fault` messages, made and read."""
 
-from ...errors import ProtocolError, RemoteError, ValueNotPortable
+from ...errors import ProtocolError, RemoteError
 from .bounds import BOUNDS, Bounds
 from .decode import DecodeHooks, decode_values
 from .messages import Body, Fault
@@ -32,7 +32,7 @@ def encode_fault(
     if raised(error, known_only=True) is not None:
         try:
             body, blobs = encode_values([error], hooks, label=lambda _: "exception", bounds=bounds)
-        except (ValueNotPortable, RecursionError):
+        except Exception:  # also what the hooks raise: a denied module, a visit that is over
             body, blobs = Body([]), []
     text = bounded(traceback, keep_end=True)
     return Fault(call, bounded(told.type_name), told.text, text, body), blobs

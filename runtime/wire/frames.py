@@ -72,6 +72,15 @@ class FrameReader:
                 return [_frame(data, 0, length, codec, size)]
         return self._feed_slowly(data)
 
+    def single(self, data: bytes) -> tuple[int, bytes] | None:
+        """(codec, body) where `data` is one whole small frame without blobs, and nothing is held; else None."""
+        if self._held or self.error is not None or not _HEADER.size <= len(data) <= _SMALL:
+            return None
+        length, codec, size = _HEADER.unpack_from(data)
+        if length == len(data) - 4 and size + _FIXED == length and length <= self._max and codec in self._codecs:
+            return codec, data[_HEADER.size :]
+        return None
+
     def _feed_slowly(self, data: bytes) -> list[Frame]:
         """The general case: part of a frame, or several, or something wrong."""
         if self.error is not None:

@@ -1,3 +1,4 @@
+# ruff: noqa: E501, RUF001  (rows of hostile source read better in one line; some hide behind odd letters)
 """Every way out of the language that the wall must stop, one row each.
 
 A row's source prints ESCAPED when it reached what it was after. `stop` says where the wall stops it: "compile" (the policy
@@ -277,7 +278,7 @@ for _line in (
     "from uuid import os", "from datetime import sys", "from contextlib import os", "from string import _re",
     "from abc import ABCMeta", "from enum import EnumType", "from types import FunctionType", "from types import CodeType",
     "from contextlib import redirect_stdout", "from typing import get_type_hints", "from functools import namedtuple",
-    "import json.decoder", "import json.decoder as d", "from copy import copyreg", "from statistics import sys",
+    "import json.decoder", "import json.decoder as d", "from statistics import sys",
 ):
     run_time("import", _line, f"{_line}\nprint('ESCAPED')", alone="datetime" not in _line)
 compile_time("import", "dunder", "from math import __loader__\nprint('ESCAPED')")
@@ -322,6 +323,43 @@ for _name, _statements in {
     "module attribute of a class": "import fractions\nfractions.Fraction.__doc__ = 'x'",
 }.items():
     run_time("altering", _name, f"{_statements}\nprint('ESCAPED')")
+for _name, _rebinding in {
+    "assignment": "self = F",
+    "walrus": "[0 for _ in (1,) if (self := F)]",
+    "for": "for self in [F]: pass",
+    "with": "with contextlib.nullcontext(F) as self: pass",
+    "nonlocal": "def g():\n            nonlocal self\n            self = F\n        g()",
+    "match": "match F:\n            case self: pass",
+    "import": "import fractions as self",
+    "deletion": "del self\n        self = F",
+}.items():
+    run_time(
+        "altering",
+        f"a receiver rebound by {_name}",
+        f"""
+import contextlib, fractions
+F = fractions.Fraction
+class A:
+    def f(self):
+        {_rebinding}
+        self.hacked = 1
+A().f()
+print('ESCAPED')
+""",
+    )
+run_time(
+    "altering",
+    "a receiver shadowed in a nested function",
+    """
+import fractions
+class A:
+    def f(self):
+        def g(self): self.hacked = 1
+        g(fractions.Fraction)
+A().f()
+print('ESCAPED')
+""",
+)
 run_time(
     "altering",
     "copying what __new__ returned",
@@ -362,6 +400,48 @@ U.given = textwrap.dedent
 try: u.__copy__()
 except (TypeError, AttributeError): pass
 print('ESCAPED' if hasattr(textwrap.dedent, 'hacked') else '')
+""",
+)
+
+run_time(
+    "altering",
+    "cached_property writes into what it is given",
+    """
+import functools, textwrap
+class A:
+    @functools.cached_property
+    def hacked(self): return 1
+A.hacked.__get__(textwrap.dedent)
+print('ESCAPED')
+""",
+)
+run_time(
+    "making classes",
+    "bases that change their mind",
+    """
+class Base: pass
+b = Base()
+vars(b)['__mro_' + 'entries__'] = lambda bases: (Base,)
+class X(b): pass
+print('ESCAPED')
+""",
+)
+run_time(
+    "computed name",
+    "fields that the instance claims",
+    """
+import dataclasses
+@dataclasses.dataclass
+class A:
+    x: object = None
+class Field:
+    name = 'x'; init = True; _field_type = None; default = 1
+field = Field()
+field.name = '__red' + 'uce_ex__'
+a = A()
+vars(a)['__dataclass_' + 'fields__'] = {'x': field}
+try: dataclasses.replace(a)
+except TypeError as error: print('ESCAPED' if 'reduce' in str(error) else '')
 """,
 )
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-
 from emporion.runtime.sandbox.language.policy import PolicyRefused, compile_module
 from emporion.runtime.sandbox.language.trial import try_source
 
@@ -19,7 +18,7 @@ ids: Final = [f"{row.family}: {row.name}" for row in ESCAPES]
 CONTROL: Final = """
 import json, os, sys, warnings
 warnings.simplefilter("ignore")
-import abc, collections.abc, contextlib, copy, dataclasses, enum, fractions, functools, random, re, string, textwrap, typing, uuid
+import dataclasses, statistics, textwrap, typing, uuid
 out = []
 for source in json.load(sys.stdin):
     read, write = os.pipe()
@@ -27,7 +26,8 @@ for source in json.load(sys.stdin):
     if not child:
         os.dup2(write, 1); os.close(read); os.close(write)
         sys.stdin = open(os.devnull); sys.stderr = open(os.devnull, "w")
-        try: exec(compile(source, "<control>", "exec"), {"__name__": "control", "__builtins__": __builtins__, "__spec__": 1, "__package__": None, "__loader__": 1})
+        space = {"__name__": "control", "__builtins__": __builtins__, "__spec__": 1, "__loader__": 1}
+        try: exec(compile(source, "<control>", "exec"), space)
         except BaseException as error: print(type(error).__name__, error)
         sys.stdout.flush()
         os._exit(0)
@@ -59,9 +59,8 @@ def test_an_escape_is_stopped_where_its_row_says(row: Any) -> None:
 
 def test_every_escape_works_where_there_is_no_wall() -> None:
     rows = [row for row in ESCAPES if row.alone]
-    run = subprocess.run(
-        [sys.executable, "-c", CONTROL], input=json.dumps([row.source for row in rows]), capture_output=True, text=True, check=True
-    )
-    outputs = json.loads(run.stdout)
+    sources = json.dumps([row.source for row in rows])
+    run = subprocess.run([sys.executable, "-c", CONTROL], input=sources, capture_output=True, text=True, check=True)
+    results = zip(rows, json.loads(run.stdout), strict=True)
 
-    assert {f"{row.family}: {row.name}": out for row, out in zip(rows, outputs, strict=True) if "ESCAPED" not in out} == {}
+    assert {f"{row.family}: {row.name}": output for row, output in results if "ESCAPED" not in output} == {}

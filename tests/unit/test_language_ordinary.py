@@ -1,3 +1,4 @@
+# ruff: noqa: E501  (the programs are data: dense on purpose)
 """Ordinary Python means under the language wall what it means in CPython: each program runs both ways and prints the same."""
 
 import io
@@ -7,7 +8,6 @@ from contextlib import redirect_stdout
 from typing import Final
 
 import pytest
-
 from emporion.runtime.sandbox.language.trial import try_source
 
 PROGRAMS: Final[dict[str, str]] = {}

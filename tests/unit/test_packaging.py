@@ -1,11 +1,12 @@
 """What would be installed: the explicit list in pyproject.toml is what lies on disk, no more and no less."""
 
+import re
 import subprocess
 import sys
-import sysconfig
 import tomllib
 import venv
 import zipfile
+from importlib.metadata import distribution
 from pathlib import Path
 from shutil import copytree, ignore_patterns
 
@@ -101,16 +102,18 @@ def test_a_program_from_the_wheel_runs_without_the_checkout(wheel: Path, tmp_pat
     venv.create(tmp_path, symlinks=True)
     python = tmp_path / "bin" / "python"
     (site,) = tmp_path.glob("lib/python*/site-packages")
-    # Only the folder counts: ".pth" files in it, such as that of an editable install, are not read from here.
-    (site / "dependencies.pth").write_text(sysconfig.get_path("purelib"), encoding="utf-8")
+    # Folders in a .pth file lend their packages, but no .pth of theirs is read, such as that of an editable install.
+    wanted = [re.split(r"[^\w-]", wish)[0] for wish in SETTINGS["project"]["dependencies"]]
+    folders = {str(distribution(name).locate_file("")) for name in wanted}
+    (site / "dependencies.pth").write_text("\n".join(folders), encoding="utf-8")
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(site)
     where = "import emporion; print(emporion.__file__)"
     found = subprocess.run([python, "-c", where], capture_output=True, text=True, check=True, cwd=tmp_path)
     assert Path(found.stdout.strip()).is_relative_to(tmp_path)
-    demo = subprocess.run([python, "-m", "emporion", "demo"], capture_output=True, text=True, cwd=tmp_path)
+    demo = subprocess.run([python, "-m", "emporion", "demo"], capture_output=True, text=True, cwd=tmp_path, timeout=90)
     assert demo.returncode == 0, demo.stderr
-    assert "2 refused" in demo.stdout
+    assert "2 were refused" in demo.stdout
 
 
 def test_only_the_command_line_pays_for_its_libraries() -> None:

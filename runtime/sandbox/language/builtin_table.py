@@ -11,7 +11,7 @@ from typing import Any, Final
 from .guards import TYPE, enter, may_private, private_of, store, store_private, type_of, write_name
 from .guards import private as private_guard
 from .names import GUARD, Kind, kind_of
-from .ownership import PURE, class_dict, describe, is_own_class, is_risky_override
+from .ownership import PURE, class_dict, describe, is_own_class, is_risky_override, may_store
 from .watched import read, watched
 
 __all__ = ["ALLOWED_BASES", "agent_builtins", "build_class", "make_print", "plain_print"]
@@ -146,8 +146,14 @@ def build_class(body: Callable[..., Any], name: str, /, *bases: Any, **keywords:
     """
     if "metaclass" in keywords:
         raise TypeError("agents may not choose a metaclass: inherit from ABC or Enum instead")
-    for base in types.resolve_bases(bases):
-        if not issubclass(type(base), type) or not (is_own_class(base) or base in ALLOWED_BASES):
+    for base in (*bases, *types.resolve_bases(bases)):
+        if not issubclass(type(base), type):
+            # Aliases such as Generic[T] say themselves what they stand for. An object of the agent's, with the method
+            # for that put into its `__dict__`, could say one thing now and another when the class is made.
+            is_bad = may_store(base)
+        else:
+            is_bad = not (is_own_class(base) or base in ALLOWED_BASES)
+        if is_bad:
             raise TypeError(f"agents may not inherit from {describe(base)}")
     cls: type = builtins.__build_class__(body, name, *bases, **keywords)
     for key in class_dict(cls):
@@ -187,7 +193,6 @@ _COMPILED_GUARDS: Final[dict[str, Any]] = {
     "store": store,
     "store_private": store_private,
     "super": super,
-    "type": type,
     "type_of": type_of,
     "watched": watched,
 }

@@ -122,9 +122,9 @@ _CONTENTS: Final[dict[str, dict[str, Any]]] = {
     ),
     "copy": {"Error": copy.Error, "copy": stdlib_copy.copy_value, "deepcopy": stdlib_copy.deepcopy_value},
     "dataclasses": _names(
-        dataclasses, "Field FrozenInstanceError InitVar KW_ONLY MISSING field fields is_dataclass replace"
+        dataclasses, "Field FrozenInstanceError InitVar KW_ONLY MISSING field fields is_dataclass"
     )
-    | _replaced(stdlib_dataclasses, "asdict astuple dataclass make_dataclass"),
+    | _replaced(stdlib_dataclasses, "asdict astuple dataclass make_dataclass replace"),
     "datetime": _names(datetime, "MAXYEAR MINYEAR UTC date datetime time timedelta timezone tzinfo"),
     "decimal": _names(
         decimal,

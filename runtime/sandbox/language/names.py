@@ -12,6 +12,7 @@ __all__ = [
     "DEFINABLE",
     "FORBIDDEN_BUILTINS",
     "GUARD",
+    "INERT_PRIVATE",
     "INTROSPECTION",
     "MODULE_DUNDERS",
     "NAMES_LOADED",
@@ -76,7 +77,7 @@ _WATCHED_DUNDERS: Final = frozenset(
     f"__{name}__"
     for name in """
     init new setattr delattr getattr set delete set_name init_subclass getstate setstate class dict module annotations
-    wrapped post_init
+    wrapped post_init slots get
     """.split()
 )
 _READABLE_DUNDERS: Final = (DEFINABLE - _WATCHED_DUNDERS) | {
@@ -100,14 +101,15 @@ MODULE_DUNDERS: Final = frozenset(
 )
 NAMES_LOADED: Final = DEFINABLE | MODULE_DUNDERS | {"__class__", "__debug__", "__name__"}
 
-# Documented names with an underscore: namedtuple, enum, collections.abc.Set; and data of the abc and typing modules.
+# Documented names with an underscore, of namedtuple, enum and collections.abc.Set: usable on anything.
 VETTED_PRIVATE: Final = frozenset(
     """
-    _asdict _field_defaults _fields _make _replace
-    _generate_next_value_ _ignore_ _missing_ _name_ _order_ _value_
-    _from_iterable _hash _abc_impl _is_protocol _is_runtime_protocol _MutableMapping__marker
+    _asdict _fields _make _replace _generate_next_value_ _ignore_ _missing_ _name_ _order_ _value_ _from_iterable _hash
     """.split()
 )
+# Names that the abc, typing and collections modules give to every class that inherits from them: an agent that meets
+# them on an object of its own learns nothing. On a library's class they stay private.
+INERT_PRIVATE: Final = frozenset("_abc_impl _is_protocol _is_runtime_protocol _MutableMapping__marker".split())
 
 CLASS_RECEIVERS: Final = frozenset({"__new__", "__init_subclass__"})
 

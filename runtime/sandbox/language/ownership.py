@@ -7,7 +7,7 @@ agents cannot), and every module of agent code keeps the mark in its namespace u
 import types
 from typing import Any, Final
 
-from .names import GUARD, is_risky
+from .names import GUARD, INERT_PRIVATE, is_risky
 
 __all__ = [
     "MARK",
@@ -76,7 +76,7 @@ def is_pure(kind: type) -> bool:
     if issubclass(kind, type) or not is_own_class(kind):
         return False
     for base in type.__dict__["__mro__"].__get__(kind):
-        if not is_own_class(base) and any(map(is_risky, class_dict(base))):
+        if not is_own_class(base) and any(is_risky(name) and name not in INERT_PRIVATE for name in class_dict(base)):
             return False
     PURE.add(kind)
     return True
@@ -114,7 +114,7 @@ def describe(value: object) -> str:
 
 def is_risky_override(cls: type, name: str) -> bool:
     """Whether `name` in the namespace of own class `cls` replaces a private name of a foreign base."""
-    if not is_risky(name) or name.endswith("_"):  # enum writes its own _sunder_ names into each class
+    if not is_risky(name) or name in INERT_PRIVATE or name.endswith("_"):  # enum writes _sunder_ names into each class
         return False
     bases = type.__dict__["__mro__"].__get__(cls)[1:]
     return any(name in class_dict(base) and not is_own_class(base) for base in bases)

@@ -15,7 +15,7 @@ from .names import Kind, is_dunder, kind_of
 from .ownership import MARK, class_dict, describe, is_own_class, require_own_class
 from .stdlib_copy import deepcopy_value
 
-__all__ = ["asdict", "astuple", "caller_mark", "check_field_name", "dataclass", "field_names", "make_dataclass"]
+__all__ = ["asdict", "astuple", "caller_mark", "check_field_name", "dataclass", "make_dataclass", "replace"]
 
 
 def caller_mark(depth: int = 2) -> Any:
@@ -30,12 +30,6 @@ def check_field_name(name: Any) -> str:
     if is_dunder(name) or kind_of(name) is Kind.DENIED:
         raise ValueError(f"agents may not make an attribute {name!r}: use another name")
     return name
-
-
-def field_names(names: Any) -> list[str]:
-    """Names given as one string, or as strings in an iterable, each checked."""
-    listed = names.replace(",", " ").split() if type(names) is str else list(names)
-    return [check_field_name(name) for name in listed]
 
 
 class _Text:
@@ -125,6 +119,14 @@ def astuple(instance: Any, *, tuple_factory: Callable[[list[Any]], Any] = tuple)
     return _convert(instance, lambda pairs: tuple_factory([value for _, value in pairs]))
 
 
+def replace(instance: Any, /, **changes: Any) -> Any:
+    """`dataclasses.replace`; the fields are those of the class, not what the instance's ``__dict__`` claims."""
+    _require_instance(instance, "replace")
+    if "__dataclass_fields__" in getattr(instance, "__dict__", ()):
+        raise TypeError("replace() reads the fields of the class: take __dataclass_fields__ out of the instance")
+    return dataclasses.replace(instance, **changes)
+
+
 def _is_instance(value: Any) -> bool:
     return not issubclass(type(value), type) and dataclasses.is_dataclass(type(value))
 
@@ -137,7 +139,7 @@ def _require_instance(value: Any, what: str) -> None:
 def _convert(value: Any, make: Callable[[list[tuple[str, Any]]], Any]) -> Any:
     kind = type(value)
     if _is_instance(value):
-        names = [field.name for field in dataclasses.fields(value)]
+        names = [field.name for field in dataclasses.fields(kind)]
         return make([(name, _convert(getattr(value, name), make)) for name in names])
     if issubclass(kind, tuple) and hasattr(kind, "_fields"):
         return kind(*[_convert(item, make) for item in value])

@@ -7,6 +7,8 @@ Source: https://docs.python.org/3/library/enum.html#functional-api
 import enum
 from typing import Any
 
+from .builtin_table import ALLOWED_BASES
+from .ownership import describe, is_own_class
 from .stdlib_dataclasses import caller_mark, check_field_name
 
 __all__ = ["Enum", "Flag", "IntEnum", "IntFlag", "StrEnum"]
@@ -23,6 +25,9 @@ class _AgentEnumType(enum.EnumType):
         if len(names) > 1:
             raise TypeError("write one list of names: Enum('Color', ['RED', 'GREEN'])")
         checked = _checked_names(names[0] if names else options.pop("names"))
+        mixin = options.get("type")
+        if mixin is not None and not (mixin in ALLOWED_BASES or is_own_class(mixin)):
+            raise TypeError(f"agents may not inherit from {describe(mixin)}")
         options.update(module=caller_mark(), qualname=None)
         return super().__call__(value, checked, **options)
 
@@ -48,14 +53,14 @@ class IntEnum(enum.IntEnum, Enum, metaclass=_AgentEnumType):
     """`enum.IntEnum` for agents."""
 
     __str__ = enum.IntEnum.__str__
-    __format__ = enum.IntEnum.__format__
+    __format__ = enum.IntEnum.__format__  # type: ignore[assignment]
 
 
 class StrEnum(enum.StrEnum, Enum, metaclass=_AgentEnumType):
     """`enum.StrEnum` for agents."""
 
     __str__ = enum.StrEnum.__str__
-    __format__ = enum.StrEnum.__format__
+    __format__ = enum.StrEnum.__format__  # type: ignore[assignment]
 
     @staticmethod
     def _generate_next_value_(name: str, start: int, count: int, last_values: list[str]) -> str:
@@ -74,7 +79,7 @@ class IntFlag(enum.IntFlag, Flag, metaclass=_AgentEnumType, boundary=enum.KEEP):
     """`enum.IntFlag` for agents."""
 
     __str__ = enum.IntFlag.__str__
-    __format__ = enum.IntFlag.__format__
+    __format__ = enum.IntFlag.__format__  # type: ignore[assignment]
 
 
 for _cls in (Enum, IntEnum, StrEnum, Flag, IntFlag):

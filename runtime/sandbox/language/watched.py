@@ -130,6 +130,14 @@ def _only_own(target: Any, name: str) -> Any:
     raise _refuse(target, name)
 
 
+_BINDERS: Final = (types.FunctionType, types.MethodType, property, classmethod, staticmethod)
+
+
+def _get(target: Any, name: str) -> Any:
+    """`__get__` of `cached_property`, say, writes into whatever it is given."""
+    return getattr(target, name) if type(target) in _BINDERS else _only_own(target, name)
+
+
 def _new(target: Any, name: str) -> Any:
     found = getattr(target, name)
     if issubclass(type(target), type) and issubclass(target, type):
@@ -173,6 +181,13 @@ def _annotations(target: Any, name: str) -> Any:
     raise _refuse(target, name)
 
 
+def _slots(target: Any, name: str) -> Any:
+    """A library class's list of slots would be one that all share."""
+    if (issubclass(type(target), type) and is_own_class(target)) or is_own_class(type(target)):
+        return getattr(target, name)
+    raise _refuse(target, name)
+
+
 def _wrapped(target: Any, name: str) -> Any:
     if is_own_function(target):
         return getattr(target, name)
@@ -189,6 +204,7 @@ _WATCHED: Final[dict[str, Callable[[Any, str], Any]]] = {
     "__set_name__": _only_own,
     "__set__": _only_own,
     "__delete__": _only_own,
+    "__get__": _get,
     "__getattr__": _only_own,
     "__getstate__": _only_own,
     "__setstate__": _only_own,
@@ -200,6 +216,7 @@ _WATCHED: Final[dict[str, Callable[[Any, str], Any]]] = {
     "__class__": _class,
     "__module__": _module,
     "__annotations__": _annotations,
+    "__slots__": _slots,
     "__wrapped__": _wrapped,
 }
 

@@ -88,7 +88,7 @@ def main() -> None:
     lines = Path(passphrases).read_text(encoding="utf-8").splitlines()
     known = dict(line.split(":", 1) for line in lines if line)
     for story in acts(uri, known):
-        print(json.dumps(story) if "--json" in options else told(story), flush=True)
+        print(json.dumps({**story, "ended_s": time.time()}) if "--json" in options else told(story), flush=True)
         if story["act"] == "attempt" and not story["refused"]:
             sys.exit("the mall let something pass that it should not have")
 

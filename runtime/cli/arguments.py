@@ -1,0 +1,83 @@
+"""What the commands can be given, each with its line of help."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = [
+    "Accept", "Address", "Advertise", "Agent", "Anonymous", "Argument", "Debug", "Judge", "LogFormat", "Login",
+    "LoginsFile", "Method", "Name", "PassphraseFile", "Setting", "StateDir", "Target", "Timeout", "Version", "What",
+]  # fmt: skip
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"emporion {version('emporion')}")
+        raise typer.Exit
+
+
+# --- everywhere
+Debug = Annotated[bool, typer.Option("--debug", metavar="", help="Show the traceback of an error.")]
+Version = Annotated[
+    bool, typer.Option("--version", metavar="", callback=_show_version, is_eager=True, help="Say which version.")
+]
+Anonymous = Annotated[bool, typer.Option("--anonymous", metavar="", help="Do without passphrases.")]
+PassphraseFile = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Has the passphrase; a host's may have several, a line each.")
+]
+
+# --- host
+What = Annotated[
+    str,
+    typer.Argument(
+        metavar="FILE_OR_MODULE:OBJECT",
+        show_default=False,
+        help="An instance to host, or a class to be called without arguments.",
+    ),
+]
+Name = Annotated[str, typer.Option(metavar="NAME", help="What clients call it.")]
+Address = Annotated[
+    str, typer.Option(metavar="ADDRESS", help="HOST:PORT, or emporion+unix:///PATH; port 0 takes a free one.")
+]
+LoginsFile = Annotated[Path | None, typer.Option(metavar="FILE", help="Has lines NAME:PASSPHRASE.")]
+Judge = Annotated[
+    str | None,
+    typer.Option(
+        "--code-validator",
+        metavar="FILE_OR_MODULE:FUNCTION",
+        help="Decides which code crosses: (name, module, address). Without it none does.",
+    ),
+]
+StateDir = Annotated[
+    Path | None, typer.Option(metavar="FOLDER", help="Keeps the certificate, so that URIs survive a restart.")
+]
+Advertise = Annotated[str | None, typer.Option(metavar="HOST:PORT", help="Goes into URIs in place of ADDRESS.")]
+LogFormat = Annotated[str, typer.Option(metavar="text|json", help="Of the log on stderr.")]
+
+# --- send
+Agent = Annotated[
+    str, typer.Argument(metavar="FILE_OR_MODULE:CLASS", show_default=False, help="The agent's class.")
+]
+Target = Annotated[str, typer.Option("--to", metavar="URI", help="Where to, as the host printed it.")]
+Method = Annotated[
+    str, typer.Option("--call", metavar="METHOD", help="The hosted object's method that takes the agent.")
+]
+Setting = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="NAME=VALUE", help="An argument of CLASS: JSON, else text.", show_default=False),
+]
+Argument = Annotated[
+    list[str] | None,
+    typer.Option("--arg", metavar="VALUE", help="A further argument of METHOD: JSON, else text.", show_default=False),
+]
+Accept = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="PATTERN", help="Which modules may come in, as in 'objects.*'; all by default.", show_default=False
+    ),
+]
+Login = Annotated[str | None, typer.Option(metavar="NAME", help="Whose passphrase it is.")]
+Timeout = Annotated[float | None, typer.Option(metavar="SECONDS", help="For connecting, and for the call.")]

@@ -1,0 +1,57 @@
+"""What a host needs to hold visits, and how it runs what is asked of its objects: for clients and for agents alike."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from types import CoroutineType
+from typing import Any, Protocol
+
+from ...errors import EmporionError
+from ..code.admission import Admission, Realm
+from ..exports import Export
+from ..exposure import Interface
+from ..peer import perform
+from ..sandbox.supervisor import Jailer
+from ..session import Asked
+
+__all__ = ["Office", "Registered"]
+
+
+class Registered(Protocol):
+    """What an operator decided for an object that stands in the host's register."""
+
+    @property
+    def interface(self) -> Interface: ...
+    @property
+    def realm(self) -> Realm: ...
+
+
+class Office:
+    """One for each host.
+
+    Args:
+        jailers: Gives the jailer with, or without, the operating system's wall.
+        registration_of: What the host's register says of an object; None for one that is reached through another.
+    """
+
+    def __init__(self, admission: Admission, jailers: Callable[[bool], Jailer],
+                 registration_of: Callable[[object], Registered | None]) -> None:
+        self.admission = admission
+        self.jailer = jailers
+        self.registration_of = registration_of
+
+    def perform(self, asked: Asked, export: Export, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        """Do what a call asks of a hosted object; a coroutine to its end; under the object's lock if it has one."""
+        lock = export.realm.lock
+        if lock is None or self.registration_of(export.obj) is None:
+            return _run(perform(export.obj, asked.message, args, kwargs))
+        with lock:
+            return _run(perform(export.obj, asked.message, args, kwargs))
+
+
+def _run(result: Any) -> Any:
+    if type(result) is not CoroutineType:
+        return result
+    try:
+        return asyncio.run(result)
+    except asyncio.CancelledError:  # no Exception: it would go past whoever answers the call
+        raise EmporionError("the hosted coroutine was cancelled") from None

@@ -1,0 +1,24 @@
+"""A host for each module of tests, and a harbour on it for each test."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import emporion
+import pytest
+from emporion.tests.harbour import Harbour, Library, listening, open_host
+
+
+@pytest.fixture(scope="module")
+def host() -> Iterator[emporion.Host]:
+    with open_host() as host:
+        yield host
+
+
+@pytest.fixture
+def harbour(host: emporion.Host, tmp_path: Path) -> Iterator[Harbour]:
+    library = Library(tmp_path)
+    with listening() as ears:
+        harbour = Harbour(host, library, ears)
+        yield harbour
+        harbour.close()
+        library.close()

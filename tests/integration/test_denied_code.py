@@ -1,0 +1,224 @@
+"""Code that may not cross: the default denies everything, and what is no clear yes is a no, in both directions."""
+
+from typing import Any
+
+import emporion
+import pytest
+from emporion.agents.closure import closure_of
+from emporion.errors import (
+    AgentError,
+    CodeDenied,
+)
+from emporion.tests.harbour import Harbour
+
+WORKER = """
+class Agent:
+    def __init__(self):
+        self.done = []
+
+    def work(self, desk=None):
+        self.done.append(sum(range(1000)))
+        return self.done[-1]
+"""
+
+
+
+async def forgotten(name: str, module: str | None, address: Any) -> bool:
+    return True
+
+
+def raising(name: str, module: str | None, address: Any) -> bool:
+    raise RuntimeError("the policy file is gone")
+
+
+@pytest.mark.parametrize(
+    ("validator", "rule"),
+    [
+        (None, "no code validator"),
+        (lambda name, module, address: False, "said no"),
+        (lambda name, module, address: None, "NoneType"),
+        (lambda name, module, address: 2, "int"),
+        (lambda name, module, address: "yes", "str"),
+        (lambda name, module, address: emporion.deny(text="not on Sundays"), "not on Sundays"),
+        (forgotten, "coroutine"),
+        (raising, "the policy file is gone"),
+    ],
+)
+def test_what_is_no_clear_yes_denies_the_upload(harbour: Harbour, validator: Any, rule: str) -> None:
+    agent = harbour.library.agent(WORKER)
+    ran: list[Any] = []
+    with pytest.raises(CodeDenied) as denied:
+        harbour.stage(ran.append, code_validator=validator).go(agent)
+    assert (denied.value.module, denied.value.direction) == (type(agent).__module__, "upload")
+    assert rule in denied.value.reason
+    (event,) = harbour.ears.denials()
+    assert (event.module, event.direction) == (type(agent).__module__, "upload")
+    assert rule in event.rule
+    assert not ran  # not even the hosted method
+
+
+@pytest.mark.parametrize("validator", [None, raising, forgotten, lambda name, module, address: bool(module)])
+def test_what_is_no_clear_yes_denies_the_download(harbour: Harbour, validator: Any) -> None:
+    thing = harbour.library.agent(WORKER)
+    with pytest.raises(CodeDenied) as denied:
+        harbour.stage(lambda: thing, code_validator=validator).go()
+    assert (denied.value.module, denied.value.direction) == (type(thing).__module__, "download")
+    (event,) = harbour.ears.denials()
+    assert (event.direction, event.digest != "") == ("download", True)
+
+
+def test_a_closure_is_let_in_whole_or_not_at_all(harbour: Harbour) -> None:
+    package = harbour.library.package(
+        only="from . import a, z\nprint('only ran')\nclass Agent:\n    pass\n",
+        a="print('a ran')\n",
+        z="print('z ran')\n",
+    )
+    module = __import__(f"{package}.only", fromlist=["only"])
+    questions: list[tuple[str, str]] = []
+
+    def validator(name: str, source: str | None, address: Any) -> bool:
+        questions.append((name, source or ""))
+        return not name.endswith(".only")
+
+    store = harbour.host.office.admission.store
+    uri = harbour.register(lambda visitor: visitor.__repr__(), code_validator=validator, name=f"whole {package}")
+    proxy = harbour.connect(uri)
+    for _ in range(2):
+        with pytest.raises(CodeDenied, match=r"\.only"):
+            proxy.go(module.Agent())
+    closure = closure_of(module.Agent)
+    assert len(closure.manifest) == 3
+    assert [store.get(digest) for digest in closure.manifest.values()] == [None] * 3
+    assert not harbour.ears.printed()
+
+
+def test_an_agent_can_catch_that_code_is_denied_to_it(harbour: Harbour) -> None:
+    thing = harbour.library.agent(WORKER)
+    agent = harbour.library.agent(
+        """
+        class Agent:
+            def buy(self, shop):
+                try:
+                    return shop.buy()
+                except Exception as error:
+                    return type(error).__name__ + ": " + str(error)
+
+            def careless(self, shop):
+                return shop.buy()
+        """
+    )
+
+    class Shop:
+        @emporion.expose
+        def buy(self) -> Any:
+            return thing
+
+    def validator(name: str, module: str | None, address: Any) -> bool:
+        return bool(module)
+
+    said = harbour.stage(lambda visitor: visitor.buy(Shop()), code_validator=validator).go(agent)
+    assert said.startswith("CodeDenied: download of module")
+    with pytest.raises(AgentError, match="CodeDenied: download of module"):
+        harbour.stage(lambda visitor: visitor.careless(Shop()), code_validator=validator).go(agent)
+    assert {event.module for event in harbour.ears.denials()} == {type(thing).__module__}
+
+
+def test_a_client_without_mobile_code_neither_sends_nor_takes_any(harbour: Harbour) -> None:
+    thing = harbour.library.agent(WORKER)
+    uri = harbour.register(lambda *args: thing)
+    proxy = harbour.connect(uri, mobile_code=False)
+    with pytest.raises(CodeDenied, match="mobile_code=True") as denied:
+        proxy.go(harbour.library.agent(WORKER))
+    assert denied.value.direction == "upload"
+    with pytest.raises(CodeDenied, match="mobile_code=True") as denied:
+        proxy.go()
+    assert denied.value.direction == "download"
+
+
+def test_a_client_may_deny_what_its_host_lets_out(harbour: Harbour) -> None:
+    thing = harbour.library.agent(WORKER)
+    uri = harbour.register(lambda: thing)
+    questions = []
+
+    def validator(name: str, module: str | None, address: Any) -> bool:
+        questions.append((name, module, address))
+        return False
+
+    with pytest.raises(CodeDenied) as denied:
+        harbour.connect(uri, code_validator=validator).go()
+    assert (denied.value.module, denied.value.direction) == (type(thing).__module__, "download")
+    ((name, module, address),) = questions
+    assert (name, module) == (type(thing).__module__, (harbour.library.folder / name.replace(".", "/")).with_suffix(
+        ".py").read_text())
+    assert (address[0], address[1]) == (uri.host, uri.port)
+
+
+# --- a second object behind the first
+
+
+VISITOR = """
+class Agent:
+    def present(self, desk):
+        return desk.go(self)
+
+    def fetch(self, desk):
+        return desk.go() is not None
+
+    def name(self):
+        return "Harry"
+"""
+
+
+@pytest.mark.parametrize("welcome", [True, False])
+def test_an_agent_that_reaches_another_object_passes_that_ones_validator(harbour: Harbour, welcome: bool) -> None:
+    agent = harbour.library.agent(VISITOR)
+    questions = []
+
+    def validator(name: str, module: str | None, address: Any) -> bool:
+        questions.append((name, bool(module)))
+        return welcome
+
+    inner_uri = harbour.register(lambda visitor: visitor.name(), code_validator=validator)
+    inner = harbour.host.find(inner_uri.name)
+    assert inner is not None
+    proxy = harbour.stage(lambda visitor: visitor.present(inner.obj))
+    if welcome:
+        assert proxy.go(agent) == "Harry"
+    else:
+        with pytest.raises(AgentError, match="CodeDenied: upload"):
+            proxy.go(agent)
+    assert questions == [(type(agent).__module__, True)]
+
+
+@pytest.mark.parametrize("generous", [True, False])
+def test_what_another_object_hands_to_an_agent_passes_that_ones_validator(harbour: Harbour, generous: bool) -> None:
+    agent, thing = harbour.library.agent(VISITOR), harbour.library.agent(WORKER)
+
+    def validator(name: str, module: str | None, address: Any) -> bool:
+        return generous
+
+    inner_uri = harbour.register(lambda: thing, code_validator=validator)
+    inner = harbour.host.find(inner_uri.name)
+    assert inner is not None
+    proxy = harbour.stage(lambda visitor: visitor.fetch(inner.obj))
+    if generous:
+        assert proxy.go(agent) is True
+    else:
+        with pytest.raises(AgentError, match="CodeDenied: download"):
+            proxy.go(agent)
+
+
+def test_an_agent_is_not_taken_from_a_caller_whose_call_it_is_not(harbour: Harbour) -> None:
+    """A capability of one client, used in another's call: its answer would share that other client's visit."""
+    agent = harbour.library.agent(WORKER)
+    kept: list[Any] = []
+
+    class Desk:
+        @emporion.expose
+        def agent(self) -> Any:
+            return agent
+
+    lender = harbour.stage(kept.append)
+    lender.go(Desk())
+    with pytest.raises(CodeDenied, match="their sender's own"):
+        harbour.stage(lambda: kept[0].agent()).go()
