@@ -114,6 +114,11 @@ class Channel:
         self.broken = self._frames.error
         return arrived
 
+    @property
+    def sending(self) -> bool:
+        """Whether a thread is at it right now."""
+        return self._writing.locked()
+
     def buffered(self) -> bool:
         """Whether bytes wait on this side of the socket, where no selector sees them."""
         return bool(self._trailing) or self.transport.buffered()

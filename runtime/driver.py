@@ -10,6 +10,7 @@ The contract (docs/protocol.md, "Chains"):
 """
 
 import contextlib
+import logging
 import threading
 import time
 from collections import deque
@@ -19,15 +20,21 @@ from typing import Any, Final, Protocol
 
 from ..errors import CallTimeout, ConnectionLost, EmporionError, ProtocolError, ValueNotPortable
 from .channel import Arrived, Channel
+from .events import one_line
 from .session import CANCELLED, Asked, Chain, Kind, Notice, Pending, Session
 from .wire.messages import Body, Call, Code, Fault, Goodbye, Message, NeedCode, Output, Provide, Result
 from .workers import Parking, Workers
 
 __all__ = ["Driver", "Server"]
 
+log = logging.getLogger("emporion.driver")
+
 # How long a worker waits for the next call before it gives the connection back to the selector. A hop through the
 # selector costs some 50 us; a client that pauses for longer than this does not notice it.
 LINGER_S: Final = 0.005
+
+# Pongs and refusals that wait for the peer to take them: more than one read of 256 KiB can ask for.
+MAX_UNSAID: Final = 50_000
 
 Answer = Result | Fault | Code
 
@@ -267,17 +274,18 @@ class Driver:
 
     def _serve(self, asked: Asked, *, resume: bool = False) -> None:
         """Run one call of the peer's and answer it; with `resume`, take reading over before the answer goes out."""
-        answer: Message = Fault(asked.message.call, CANCELLED, "cancelled before it began", "", Body([]))
-        blobs: Sequence[bytes] = ()
         local = self._local
-        before = local.chain
+        before, local.chain = local.chain, asked.chain
+        answer: Message
+        blobs: Sequence[bytes]
         try:
-            if not asked.cancelled:
-                local.chain = asked.chain
+            if asked.cancelled:
+                answer, blobs = _fault(asked, CANCELLED, "cancelled before it began"), ()
+            else:
                 answer, blobs = self._server.serve(asked)
         except BaseException as error:
             # No Exception: Ctrl-C, or hosted code that quits. It goes on in this thread; the caller learns of it too.
-            answer = Fault(asked.message.call, type(error).__name__, "the call was broken off", "", Body([]))
+            answer, blobs = _fault(asked, type(error).__name__, "the call was broken off"), ()
             resume = False
             raise
         finally:
@@ -296,7 +304,10 @@ class Driver:
                 # Whoever answers expects the next call: be there first, or the selector wakes another thread for it.
                 self._take_reading(get_ident())
         try:
-            self._send(answer, blobs, asked.codec)
+            try:
+                self._send(answer, blobs, asked.codec)
+            except ValueNotPortable as error:
+                self._send(_fault(asked, "emporion.errors.ValueNotPortable", str(error)), (), asked.codec)
             if self._session.outbox:
                 self._flush()
         except EmporionError:
@@ -328,7 +339,8 @@ class Driver:
         try:
             self._read_and_serve()
         except BaseException:
-            self.close(ProtocolError("this end failed; its log says why"))  # nobody shall wait for a thread that is gone
+            # Nobody shall wait for a thread that is gone.
+            self.close(ProtocolError("this end failed; its log says why"))
             raise
 
     def _read_and_serve(self) -> None:
@@ -350,13 +362,22 @@ class Driver:
                     self._submit(asked)
                 self._pass_on(me)
             if starts:
-                self._serve(starts[0], resume=not workers.pressed)
+                self._serve_apart(starts[0], resume=not workers.pressed)
+
+    def _serve_apart(self, asked: Asked, *, resume: bool = False) -> None:
+        """On a worker: hosted code that raises what is no Exception (it quits) ends its call and nothing else."""
+        try:
+            self._serve(asked, resume=resume)
+        except Exception:
+            raise  # ours: `serve` raises none
+        except BaseException:
+            log.exception("a hosted method quit; its caller was told")
 
     def _submit(self, asked: Asked) -> None:
         if self._workers is None:
             self._starts.append(asked)
         else:
-            self._workers.submit(lambda: self._serve(asked))
+            self._workers.submit(lambda: self._serve_apart(asked))
 
     def _new_starts(self) -> list[Asked]:
         starts = self._starts
@@ -456,6 +477,8 @@ class Driver:
                     self._starts.append(delivery)
                 elif delivery.kind is not Kind.NOTHING:
                     self._heed(delivery)
+            if len(self._session.outbox) > MAX_UNSAID:
+                raise ProtocolError("the peer asks on and on, and takes no answers")
             if self._channel.broken is not None:
                 raise self._channel.broken  # what came before the broken frame has been handed out
         except EmporionError as broken:
@@ -478,11 +501,16 @@ class Driver:
             assert notice.news is not None
             self._server.news(notice.news)
         else:
-            raise ConnectionLost(f"the other end said goodbye: {notice.reason or 'closed'}")
+            raise ConnectionLost(f"the other end said goodbye: {one_line(notice.reason) or 'closed'}")
 
     # --- sending and ending -------------------------------------------------------------------------------------
 
     def _send(self, message: Message, blobs: Sequence[bytes], codec: int = 0) -> None:
+        self._send_one(message, blobs, codec)
+        if self._session.outbox:
+            self._flush()  # what others left while this thread was sending
+
+    def _send_one(self, message: Message, blobs: Sequence[bytes], codec: int = 0) -> None:
         try:
             self._channel.send(message, blobs, codec)
         except ValueNotPortable:
@@ -499,11 +527,14 @@ class Driver:
         self._send(message, ())
 
     def _flush(self) -> None:
-        with self._lock:
-            out, self._session.outbox = self._session.outbox, []
-        with contextlib.suppress(EmporionError):
-            for message in out:
-                self._send(message, ())
+        """Say what the session wants to say. While another thread sends, it is left to that one: a peer that asks and
+        takes no answers holds one thread here, not all of them."""
+        while self._session.outbox and not self._channel.sending:
+            with self._lock:
+                out, self._session.outbox = self._session.outbox, []
+            with contextlib.suppress(EmporionError):
+                for message in out:
+                    self._send_one(message, ())
 
     def close(self, error: EmporionError | None = None, *, goodbye: str | None = None) -> None:
         """End the connection; every thread that waits on it gets `error`. Idempotent; the first error stays."""
@@ -536,3 +567,7 @@ class Driver:
         if self._parking is not None:
             self._parking.remove(self._channel.transport.fileno())
         self._channel.close()
+
+
+def _fault(asked: Asked, type_name: str, text: str) -> Fault:
+    return Fault(asked.message.call, type_name, text, "", Body([]))

@@ -60,11 +60,27 @@ Event = CodeCrossed | VisitOver | Printed
 def announce(event: Event) -> None:
     """Log `event`; it is the record's attribute `event`."""
     log = code_log if isinstance(event, CodeCrossed) else visit_log
-    bad = (isinstance(event, CodeCrossed) and not event.accepted) or (isinstance(event, VisitOver) and event.ended_by)
-    log.log(logging.WARNING if bad else logging.INFO, "%s", event, extra={"event": event})
+    log.log(_level(event), "%s", event, extra={"event": event})
+
+
+def _level(event: Event) -> int:
+    match event:
+        case CodeCrossed(accepted=False):
+            return logging.WARNING
+        case CodeCrossed(rule="sent" | "known"):
+            return logging.INFO
+        case CodeCrossed():
+            return logging.DEBUG  # "announced": asked for each object that goes; "sent" follows when it does
+        case VisitOver(ended_by=why) if why:
+            return logging.WARNING
+    return logging.INFO
 
 
 def one_line(text: str, most: int = 200) -> str:
     """Foreign text for a log: one line, printable, bounded: it can neither forge a line nor steer a terminal."""
-    shown = text[:most].encode("unicode_escape", "backslashreplace").decode("ascii")
+    shown = "".join(c if c.isprintable() and c != "\\" else _escaped(c) for c in text[:most])
     return shown + ("..." if len(text) > most else "")
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape", "backslashreplace").decode("ascii")

@@ -10,7 +10,7 @@ from ..agents.state import capture, name_of
 from ..errors import CodeDenied, ConfigurationError, EmporionError, NamingError, NotExposed, VisitEnded
 from ..validators.connection import Connection
 from .code.admission import Realm, Traveller
-from .context import Caller, current_scope, enter
+from .context import Caller, current_scope, descend, enter, too_deep
 from .events import CodeCrossed, announce
 from .exports import Export
 from .exposure import Interface, interface_of
@@ -75,10 +75,11 @@ class GuestPeer(Peer):
         return registration
 
     def serve(self, asked: Asked) -> tuple[Message, Sequence[bytes]]:
-        before = current_scope()
+        before = enter(None)
         try:
-            return super().serve(asked)
+            return super().serve(asked) if descend() else self.fault_out(asked.message.call, too_deep())
         finally:
+            descend(-1)
             enter(before)  # only now: an exception that goes out may hold an agent, too
 
     def answer(self, asked: Asked, message: Call) -> tuple[Body, list[bytes]]:

@@ -40,7 +40,7 @@ __all__ = ["Host"]
 log = logging.getLogger("emporion.host")
 
 MAX_FRAME_BYTES: Final = 64 * 1024 * 1024  # one message of an accepted client, blobs included
-SPARES: Final = 2  # warm sandboxes: one for the next visit, one while that one is replaced
+SPARES: Final = 4  # warm sandboxes, 2 to 4 MB each: what comes in a burst finds one ready
 
 
 class Host:
@@ -170,6 +170,8 @@ class Host:
                 raise ConfigurationError(f"an object is registered as {name!r} already: unregister it first")
             self._registrations[name] = registration
             self._by_identity[id(obj)] = registration
+        if isolation != BOTH_WALLS:
+            log.warning("%r takes agents with a wall missing, for testing: %s", name, isolation)
         if code_validator is not None:
             self._workers.submit(lambda: self._prepare_jail(isolation.os))
         return uri

@@ -6,6 +6,7 @@ a flood of silent peers cannot keep anybody out.
 """
 
 import contextlib
+import functools
 import logging
 import os
 import socket
@@ -14,6 +15,7 @@ import stat
 import struct
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -198,7 +200,8 @@ class HalfOpen:
         """Wait for the client's first bytes; the deadline runs."""
         listener = self._listener
         listener.parking.add(self._fd, lambda: listener.workers.submit(self._step))
-        listener.parking.call_at(time.monotonic() + HANDSHAKE_S, lambda: self.end("no handshake in time"))
+        # Weakly: the clock holds on for the whole time, and with the handshake it would hold a guest that has left.
+        listener.parking.call_at(time.monotonic() + HANDSHAKE_S, functools.partial(_too_late, weakref.ref(self)))
         listener.parking.watch(self._fd)
 
     def end(self, why: str) -> None:
@@ -280,6 +283,12 @@ class HalfOpen:
             TLSTransport(self._sock) if isinstance(self._sock, ssl.SSLSocket) else PlainTransport(self._sock)
         )
         self._listener.admitted(transport, self._connection, self._handshake)
+
+
+def _too_late(half_open: "weakref.ref[HalfOpen]") -> None:
+    one = half_open()
+    if one is not None:
+        one.end("no handshake in time")
 
 
 def _address(sock: socket.socket, address: Any) -> tuple[str, int]:

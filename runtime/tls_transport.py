@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from ..errors import ConnectionLost
-from .transport import BULK_BYTES, READ_BYTES, shut_down, wait_writable, without_delay
+from .transport import BULK_BYTES, READ_BYTES, poll_ms, shut_down, wait_writable, without_delay
 
 __all__ = ["TLSTransport"]
 

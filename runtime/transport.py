@@ -12,7 +12,16 @@ from typing import Final, Protocol
 
 from ..errors import ConnectionLost
 
-__all__ = ["BULK_BYTES", "READ_BYTES", "PlainTransport", "Transport", "shut_down", "wait_writable", "without_delay"]
+__all__ = [
+    "BULK_BYTES",
+    "READ_BYTES",
+    "PlainTransport",
+    "Transport",
+    "poll_ms",
+    "shut_down",
+    "wait_writable",
+    "without_delay",
+]
 
 READ_BYTES: Final = 16 * 1024  # one receive: a whole frame for nearly every call
 # While bulk data comes. Not always: CPython allocates the whole buffer for each receive, and one of this size costs a
@@ -148,7 +157,7 @@ def without_delay(sock: socket.socket) -> None:
 
 
 def poll_ms(timeout_s: float) -> float:
-    """`timeout_s` for poll(2), which takes no more than an int of milliseconds, 24 days: a day, and who waits comes again."""
+    """`timeout_s` for poll(2), whose int of milliseconds ends at 24 days: at most one, and who waits comes again."""
     return min(timeout_s, 86_400.0) * 1000
 
 

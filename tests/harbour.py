@@ -90,6 +90,9 @@ class Ears(logging.Handler):
     def denials(self) -> list[CodeCrossed]:
         return [event for event in self.events(CodeCrossed) if not event.accepted]
 
+    def ended(self) -> list[VisitOver]:
+        return self.events(VisitOver)
+
     def printed(self) -> list[str]:
         """What agents printed, as it reached the client."""
         return [r.getMessage().partition(": ")[2] for r in list(self.records) if r.name == "emporion.agent"]

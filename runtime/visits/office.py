@@ -51,7 +51,13 @@ class Office:
 def _run(result: Any) -> Any:
     if type(result) is not CoroutineType:
         return result
+    # An agent that a hosted coroutine called may ask for another one, on this thread, whose loop is busy with the
+    # first. That one stands still until the answer is here, as any caller does; the second has a loop of its own.
+    outer = asyncio._get_running_loop()
+    asyncio._set_running_loop(None)
     try:
         return asyncio.run(result)
     except asyncio.CancelledError:  # no Exception: it would go past whoever answers the call
         raise EmporionError("the hosted coroutine was cancelled") from None
+    finally:
+        asyncio._set_running_loop(outer)

@@ -11,6 +11,7 @@ from ...agents.manifest import check_qualname, closure_id
 from ...agents.state import capture, name_of
 from ...errors import AgentError, ConfigurationError, LimitExceeded, NotExposed, ProtocolError, VisitEnded
 from ..channel import Channel
+from ..context import descend, too_deep
 from ..driver import Driver
 from ..exports import Export
 from ..peer import DIRECTORY, OURS, THEIRS, Peer
@@ -75,11 +76,13 @@ class VisitPeer(Peer):
         self.calls += 1
         realm = self._scope.realm
         leaving, self._leaving = self._leaving, deque()  # what the agent asks while it packs is another message
+        deeper = descend()
         try:
             if self.calls > self._limits.calls:
                 return self.fault_out(asked.message.call, LimitExceeded("calls", self.calls, self._limits.calls))
-            return super().serve(asked)
+            return super().serve(asked) if deeper else self.fault_out(asked.message.call, too_deep())
         finally:
+            descend(-1)
             self._leaving = leaving
             self._scope.realm = realm
 

@@ -41,6 +41,7 @@ class Scope:
         self._output = output
         self._opening = threading.RLock()
         self._visit: Visit | None = None
+        self._loaded = False  # until then other threads wait: alone, their handles would share nothing with the others
         self._over: EmporionError | None = None
 
     @property
@@ -97,7 +98,7 @@ class Scope:
             VisitEnded: The call is over, or the caller has gone.
             SandboxUnavailable: This machine cannot hold an agent.
         """
-        if self._visit is not None and self._over is None:
+        if self._loaded and self._visit is not None and self._over is None:
             return self._visit
         with self._opening:
             if self._over is not None:
@@ -112,6 +113,8 @@ class Scope:
                     # Nobody came to life: not all of them will, and some without the others are not what was sent.
                     visit.end(error)
                     raise
+                finally:
+                    self._loaded = True
             return self._visit
 
     def output(self, agent: str, text: str) -> None:
@@ -175,11 +178,13 @@ class Visit:
         self._wait_for_turn()
         before = enter(self._scope)
         try:
-            return work()
-        except EmporionError as error:
-            raise self._explain(error) from error
+            try:
+                return work()
+            except EmporionError as error:
+                raise self._explain(error) from error
+            finally:
+                self.peer.tell_output()
         finally:
-            self.peer.tell_output()
             enter(before)
             self._entrance.release()
 

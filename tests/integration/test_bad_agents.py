@@ -271,6 +271,83 @@ def test_endless_recursion_is_the_agents_own_error(harbour: Harbour, bad_module:
         harbour.stage(lambda visitor: visitor.recurse(None)).go(bad_module.Agent())
 
 
+def test_an_agent_and_a_host_that_call_each_other_for_ever_are_stopped(harbour: Harbour) -> None:
+    agent = harbour.library.agent(
+        """
+        class Agent:
+            def bounce(self, wall):
+                return wall.bounce(self)
+
+            def count(self, wall, deep):
+                return deep if deep == 0 else wall.count(self, deep - 1)
+        """
+    )
+
+    class Wall:
+        @emporion.expose
+        def bounce(self, visitor: Any) -> Any:
+            return visitor.bounce(self)
+
+        @emporion.expose
+        def count(self, visitor: Any, deep: int) -> Any:
+            return visitor.count(self, deep)
+
+    with pytest.raises(AgentError, match="RecursionError: more than 24 calls"):
+        harbour.stage(lambda visitor: visitor.bounce(Wall())).go(agent)
+    assert harbour.stage(lambda visitor: visitor.count(Wall(), 12)).go(agent) == 0
+
+
+def test_a_client_and_a_host_that_call_each_other_for_ever_are_stopped(harbour: Harbour) -> None:
+    class Wall:
+        proxy: Any = None
+
+        @emporion.expose
+        def bounce(self) -> Any:
+            return self.proxy.go(self)
+
+    wall = Wall()
+    wall.proxy = harbour.stage(lambda wall: wall.bounce())
+    with pytest.raises(RecursionError, match="more than 24 calls"):
+        wall.proxy.go(wall)
+    assert harbour.host.drain(1.0)
+    harbour.host._listener.start()
+
+
+def test_a_setstate_that_asks_for_its_own_handle_is_stopped(harbour: Harbour) -> None:
+    """Coming to life it calls a hosted method that uses its handle, for which it has to come to life."""
+    visitors: list[Any] = []
+
+    class Shop:
+        @emporion.expose
+        def use(self) -> Any:
+            return visitors[0].work()
+
+        @emporion.expose
+        def go(self, visitor: Any) -> Any:
+            visitors.append(visitor)
+            return visitor.work()
+
+    proxy = harbour.connect(harbour.register(Shop()))
+    agent = harbour.library.agent(
+        """
+        class Agent:
+            def __init__(self, shop):
+                self.shop = shop
+
+            def __setstate__(self, state):
+                self.__dict__.update(state)
+                self.shop.use()
+
+            def work(self):
+                return 1
+        """,
+        proxy,
+    )
+    with pytest.raises((AgentError, VisitEnded), match="nested"):
+        proxy.go(agent)
+    assert harbour.stage(work).go(harbour.library.agent(WORKER)) == 499500
+
+
 def test_state_that_cannot_travel_home_is_named(harbour: Harbour, bad_module: Any) -> None:
     def play(visitor: Any) -> Any:
         visitor.leave_behind(None)
@@ -330,6 +407,14 @@ def test_an_exception_whose_arguments_may_not_travel_is_still_an_answer(harbour:
 
 
 # --- bad state
+
+
+def test_state_that_is_more_than_may_go_in_ends_the_visit_before_anything_ran(harbour: Harbour) -> None:
+    agent = harbour.library.agent(WORKER)
+    agent.ballast = "x" * 700_000
+    with pytest.raises(LimitExceeded) as exceeded:
+        harbour.stage(work, limits=TIGHT).go(agent)
+    assert exceeded.value.limit == "bytes_in"
 
 
 def test_a_setstate_that_raises_ends_the_visit_before_anything_ran(harbour: Harbour) -> None:

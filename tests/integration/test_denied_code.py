@@ -222,3 +222,25 @@ def test_an_agent_is_not_taken_from_a_caller_whose_call_it_is_not(harbour: Harbo
     lender.go(Desk())
     with pytest.raises(CodeDenied, match="their sender's own"):
         harbour.stage(lambda: kept[0].agent()).go()
+
+
+def test_an_object_handed_out_while_no_call_runs_takes_no_code(harbour: Harbour) -> None:
+    """Nobody decided about code for what a thread of the host's own gives away."""
+    agent = harbour.library.agent(WORKER)
+    kept: list[Any] = []
+    given: list[Any] = []
+
+    class Till:
+        @emporion.expose
+        def take(self, visitor: Any) -> None:
+            raise AssertionError("an agent came in")
+
+    class Hand:
+        @emporion.expose
+        def hold(self, thing: Any) -> None:
+            given.append(thing)
+
+    harbour.stage(kept.append).go(Hand())
+    kept[0].hold(Till())  # not in a call of the client's
+    with pytest.raises(CodeDenied, match="no code validator"):
+        given[0].take(agent)

@@ -51,8 +51,8 @@ class Shop:
     def echo(self, *args: Any, **kwargs: Any) -> Any:
         return [list(args), kwargs]
 
-    @emporion.expose
     @property
+    @emporion.expose
     def motto(self) -> str:
         return self.motto_
 
@@ -188,7 +188,7 @@ def test_a_host_can_keep_its_tracebacks_to_itself(shop: Shop) -> None:
 
 @pytest.mark.parametrize("name", ["secret", "motto_", "nothing", "wait_"])
 def test_what_is_not_exposed_does_not_exist(proxy: Any, name: str) -> None:
-    with pytest.raises(emporion.NotExposed, match="exposes .*echo"):
+    with pytest.raises(emporion.NotExposed, match=r"exposes .*echo"):
         getattr(proxy, name)
     peer: Peer = proxy._peer
     with pytest.raises(emporion.NotExposed):
@@ -413,20 +413,25 @@ def test_a_host_that_closes_ends_its_clients_calls(shop: Shop) -> None:
 
     def call() -> None:
         try:
-            proxy.wait()
+            desk.wait()
         except emporion.ConnectionLost as error:
             failed.append(error)
 
-    with emporion.Host("emporion+tcp://127.0.0.1:0", passphrases=QUICK) as host:
-        proxy = emporion.connect(host.register(shop, "shop"), passphrase=PASSPHRASE)
-        waiting = threading.Thread(target=call)
-        waiting.start()
-        assert shop.entered.wait(10)
-        shop.leave.set()
-    waiting.join(10)
-    assert not waiting.is_alive()
+    host = emporion.Host("emporion+tcp://127.0.0.1:0", passphrases=QUICK)
+    host.start()
+    desk = emporion.connect(host.register(shop, "shop"), passphrase=PASSPHRASE)
+    waiting_call = threading.Thread(target=call)
+    waiting_call.start()
+    assert shop.entered.wait(10)
+    closing = threading.Thread(target=host.close)
+    closing.start()
+    waiting_call.join(10)  # while the hosted method still runs
+    assert len(failed) == 1
+    shop.leave.set()
+    closing.join(10)
+    assert not closing.is_alive()
     with pytest.raises(emporion.ConnectionLost):
-        proxy.who()
+        desk.who()
     with pytest.raises(emporion.ConfigurationError, match="closed"):
         host.start()
 

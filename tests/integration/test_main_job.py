@@ -1,5 +1,6 @@
 """An agent whose class the host has never seen goes up, works, and comes home; what it bought comes with it."""
 
+import asyncio
 import inspect
 import sys
 import threading
@@ -570,4 +571,16 @@ def test_an_agent_may_await_a_hosted_coroutine(harbour: Harbour) -> None:
         async def later(self, number: int) -> int:
             return number + 1
 
+    async def play(visitor: Any) -> Any:
+        return visitor.ask(Desk()) + await Desk().later(3)
+
     assert harbour.stage(lambda visitor: visitor.ask(Desk())).go(agent) == 3
+    assert harbour.stage(play).go(agent) == 7  # one inside the other
+
+
+def test_a_hosted_coroutine_that_is_cancelled_is_an_answer(harbour: Harbour) -> None:
+    async def play() -> None:
+        raise asyncio.CancelledError
+
+    with pytest.raises(emporion.EmporionError, match="was cancelled"):
+        harbour.stage(play).go()

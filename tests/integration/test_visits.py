@@ -1,6 +1,7 @@
 """Visits in bad weather: callers that leave, hosts that close, threads that wait; and what handles are not."""
 
 import copy
+import functools
 import logging
 import os
 import pickle
@@ -19,6 +20,7 @@ from emporion.errors import (
     VisitEnded,
 )
 from emporion.runtime.events import VisitOver
+from emporion.runtime.host import SPARES
 from emporion.runtime.options import Limits
 from emporion.tests.harbour import ANSWER_S, Harbour, Library, in_thread, listening, open_host, until
 
@@ -147,6 +149,7 @@ def test_a_host_that_closes_ends_its_visits(tmp_path: Path, bad_module: Any) -> 
 def test_a_thread_that_waits_for_its_turn_hears_that_the_visit_is_over(harbour: Harbour, bad_module: Any) -> None:
     """The agent asks a method that waits for a thread which wants into the same visit: only the clock can end that."""
     heard: list[BaseException] = []
+    still_waiting: list[bool] = []
 
     class Knot:
         visitor: Any = None
@@ -161,7 +164,8 @@ def test_a_thread_that_waits_for_its_turn_hears_that_the_visit_is_over(harbour: 
 
             thread = threading.Thread(target=enter)
             thread.start()
-            thread.join(ANSWER_S)
+            thread.join(ANSWER_S / 2)
+            still_waiting.append(thread.is_alive())
 
     def play(visitor: Any) -> Any:
         knot = Knot()
@@ -171,6 +175,35 @@ def test_a_thread_that_waits_for_its_turn_hears_that_the_visit_is_over(harbour: 
     with pytest.raises(LimitExceeded, match="wall_s"):
         harbour.stage(play, limits=Limits(wall_s=0.5)).go(bad_module.Agent())
     assert heard
+    assert still_waiting == [False]
+
+
+def test_several_threads_may_use_one_agent_each_in_its_turn(harbour: Harbour) -> None:
+    agent = harbour.library.agent(
+        """
+        class Agent:
+            def __init__(self):
+                self.inside = 0
+
+            def add(self, desk, number):
+                self.inside += 1
+                alone = self.inside == 1
+                answer = desk.double(number)
+                self.inside -= 1
+                return [alone, answer]
+        """
+    )
+
+    class Doubler:
+        @emporion.expose
+        def double(self, number: int) -> int:
+            return number * 2
+
+    def play(visitor: Any) -> list[Any]:
+        asked = [in_thread(functools.partial(visitor.add, Doubler(), number)) for number in range(8)]
+        return [one() for one in asked]
+
+    assert harbour.stage(play).go(agent) == [[True, number * 2] for number in range(8)]
 
 
 # --- what is left
@@ -192,7 +225,7 @@ def assert_none_are_left(harbour: Harbour) -> None:
     """Visits are the zygote's children, and its keeper knows which of them live."""
     keeper = harbour.host._jailers[True]._keeper
     assert keeper is not None
-    until(lambda: len(keeper._live) <= 2)  # the two spares: the zygote reaps in its own time
+    until(lambda: len(keeper._live) <= SPARES)  # the zygote reaps in its own time
 
 
 def test_handles_are_no_values(harbour: Harbour, bad_module: Any) -> None:

@@ -228,6 +228,7 @@ def test_two_hundred_visits_leave_nothing_behind() -> None:
     with Jailer(entry=ENTRY) as jailer:
         jailer.open(LIMITS).close()
         wait_until(lambda: len(descendants(os.getpid()) - family) == 4)  # zygote, its guardian, two spares
+        wait_until(lambda: threading.active_count() == outside[1] + 1)  # the keeper; the one that refilled has gone
         inside = counts()
         for number in range(200):
             jailed = jailer.open(LIMITS)

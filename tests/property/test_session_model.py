@@ -14,12 +14,10 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
 from emporion import expose
 from emporion.errors import CallTimeout, EmporionError, ProtocolError
 from emporion.runtime.channel import Channel
@@ -47,6 +45,8 @@ from emporion.runtime.wire.messages import (
     Result,
 )
 from emporion.runtime.workers import Parking, Workers
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 STEPS = 5_000  # of one model run; far more than its calls can need
 PATIENCE_S = 8.0  # no thread of a run here needs a tenth of this
@@ -130,17 +130,13 @@ class End:
         self.session.outbox = []
 
     # --- what a thread does ---
-    def run_roots(self, thread: Thread, nodes: Sequence[Node]) -> Step:
+    def run_roots(self, nodes: Sequence[Node], thread: Thread) -> Step:
         """A user's thread that calls the tops of some trees, one after the other."""
         spare: Chain | None = None
         for node in nodes:
             pending = self.session.open_own(spare, Result)
             spare = pending.chain
             yield from self.call(thread, pending, node)
-
-    def run_asked(self, thread: Thread, asked: Asked) -> Step:
-        """A worker that was given the first call of a chain."""
-        yield from self.serve(thread, asked)
 
     def call(self, thread: Thread, pending: Pending, node: Node) -> Step:
         chain = pending.chain
@@ -155,7 +151,7 @@ class End:
                 answer = self.session.take(pending)
                 break
             if isinstance(chain.inbox, deque) and chain.inbox:
-                yield from self.serve(thread, chain.inbox.popleft())
+                yield from self.serve(chain.inbox.popleft(), thread)
             elif self.world.chance.below(256) < self.world.impatience:
                 node.given_up = True
                 self.session.abandon(pending)
@@ -166,7 +162,7 @@ class End:
         if answer is not None:
             check_answer(node, answer[0])
 
-    def serve(self, thread: Thread, asked: Asked) -> Step:
+    def serve(self, asked: Asked, thread: Thread) -> Step:
         message = asked.message
         assert isinstance(message, Call)
         before = self.enter(thread, asked.chain)
@@ -212,7 +208,7 @@ class End:
         node = self.world.nodes[asked.message.body.roots[0]]
         assert node.parent is None or node.parent.orphaned(), "a nested call began a chain"
         assert asked.chain not in self.workers
-        self.workers[asked.chain] = self.start(lambda thread: self.run_asked(thread, asked))
+        self.workers[asked.chain] = self.start(partial(self.serve, asked))
 
     def check_books(self) -> None:
         """What holds after every step."""
@@ -246,14 +242,18 @@ def run_to_the_end(world: World) -> None:
         moves: list[Callable[[], None]] = []
         for here, there in ((left, right), (right, left)):
             if here.on_the_way:
-                moves.append(lambda here=here, there=there: there.receive(here.on_the_way.popleft()))
-            moves += [lambda thread=thread: step(thread) for thread in here.threads]
+                moves.append(partial(carry, here, there))
+            moves += [partial(step, thread) for thread in here.threads]
         if not moves:
             return
         moves[world.chance.below(len(moves))]()
         left.check_books()
         right.check_books()
     raise AssertionError("the calls do not come to an end")
+
+
+def carry(here: End, there: End) -> None:
+    there.receive(here.on_the_way.popleft())
 
 
 def step(thread: Thread) -> None:
@@ -279,7 +279,7 @@ def test_every_call_is_answered_once_with_its_own_value_in_its_own_thread(
     world.ends += [End(world, initiator=True), End(world, initiator=False)]
     for side, shapes in users:
         end, nodes = world.ends[side], [world.grow(shape) for shape in shapes]
-        end.start(lambda thread, end=end, nodes=nodes: end.run_roots(thread, nodes))  # type: ignore[misc]
+        end.start(partial(end.run_roots, nodes))
 
     run_to_the_end(world)
 
@@ -320,7 +320,7 @@ def test_a_hostile_peer_gets_an_instruction_or_a_protocol_error_and_nothing_else
     for _ in range(data.draw(st.integers(1, 40))):
         match data.draw(st.sampled_from(["hear", "hear", "hear", "ask", "take", "abandon", "answer"])):
             case "ask":
-                if serving and data.draw(st.booleans()):
+                if serving and data.draw(st.sampled_from([True, False])):
                     mine.append(session.open_call(serving[-1].chain))
                 else:
                     mine.append(session.open_own(mine[-1].chain if mine else None, Result))
@@ -380,7 +380,8 @@ class Traveller:
         caller, mine = waiting
         if mine and mine != threading.get_ident():
             self.wrong.append("a nested call ran in another thread than the one that waits")
-        return 1 + sum(self.other.run(child, [threading.get_ident(), caller]) for child in shape)
+        counts: list[int] = [self.other.run(child, [threading.get_ident(), caller]) for child in shape]
+        return 1 + sum(counts)
 
     @expose
     def hold(self, name: str) -> str:
@@ -497,11 +498,16 @@ def call_with_deadline(peer: TravellerPeer, name: str, wait_s: float) -> None:
     HELD[name].set()
 
 
+def run_late(peer: TravellerPeer, number: int) -> None:
+    for turn in range(12):
+        call_with_deadline(peer, f"{peer.where}-{number}-{turn}", 0.001 * (turn % 4))
+
+
 @pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
 def test_threads_of_both_ends_call_each_other_through_random_trees(tls: bool) -> None:
     with connected(tls) as peers:
         all_together(
-            [lambda peer=peer, seed=seed: travel(peer, seed, 60) for peer in peers for seed in range(4)]  # type: ignore[misc]
+            [partial(travel, peer, seed, 60) for peer in peers for seed in range(4)]
         )
 
         assert [peer.root.wrong for peer in peers] == [[], []]
@@ -511,14 +517,8 @@ def test_threads_of_both_ends_call_each_other_through_random_trees(tls: bool) ->
 @pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
 def test_calls_that_run_out_of_time_leave_nothing_behind_and_hold_nobody_up(tls: bool) -> None:
     with connected(tls, workers=8) as peers:
-        late = [
-            lambda peer=peer, n=n: [  # type: ignore[misc]
-                call_with_deadline(peer, f"{peer.where}-{n}-{turn}", 0.001 * (turn % 4)) for turn in range(12)
-            ]
-            for peer in peers
-            for n in range(2)
-        ]
-        all_together([*late, *(lambda peer=peer: travel(peer, 7, 40) for peer in peers)])  # type: ignore[misc]
+        late = [partial(run_late, peer, n) for peer in peers for n in range(2)]
+        all_together([*late, *(partial(travel, peer, 7, 40) for peer in peers)])
 
         assert [peer.root.wrong for peer in peers] == [[], []]
         until_quiet(*peers)
@@ -531,7 +531,7 @@ def test_threads_that_change_hands_at_every_moment_lose_nothing() -> None:
     try:
         with connected(False) as peers:
             all_together(
-                [lambda peer=peer, seed=seed: travel(peer, seed, 25) for peer in peers for seed in range(4)]  # type: ignore[misc]
+                [partial(travel, peer, seed, 25) for peer in peers for seed in range(4)]
             )
             assert [peer.root.wrong for peer in peers] == [[], []]
             until_quiet(*peers)
@@ -542,7 +542,7 @@ def test_threads_that_change_hands_at_every_moment_lose_nothing() -> None:
 def test_one_worker_at_each_end_is_enough_for_any_nesting() -> None:
     with connected(False, workers=1) as peers:
         all_together(
-            [lambda peer=peer, seed=seed: travel(peer, seed, 25) for peer in peers for seed in range(3)]  # type: ignore[misc]
+            [partial(travel, peer, seed, 25) for peer in peers for seed in range(3)]
         )
         until_quiet(*peers)
 
@@ -563,11 +563,7 @@ def test_a_connection_cut_among_many_calls_ends_every_one_of_them() -> None:
             reached.wait(PATIENCE_S)
             peers[0].driver._channel.transport.abort()
 
-        waiting = [
-            lambda peer=peer, n=n: wait_until_cut(peer, f"cut-{peer.where}-{n}")  # type: ignore[misc]
-            for peer in peers
-            for n in range(3)
-        ]
+        waiting = [partial(wait_until_cut, peer, f"cut-{peer.where}-{n}") for peer in peers for n in range(3)]
         all_together([*waiting, cut])
         for name in list(HELD):
             HELD[name].set()

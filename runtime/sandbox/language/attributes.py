@@ -4,7 +4,7 @@ import ast
 from typing import cast
 
 from .bindings import Bindings, call, class_of, guard, is_bare_super
-from .names import SETTABLE_DUNDERS, Kind, is_dunder, kind_of, mangle, why_denied
+from .names import SETTABLE_DUNDERS, Kind, is_dunder, is_matchable, kind_of, mangle, why_denied
 
 __all__ = ["Patterns"]
 
@@ -43,6 +43,9 @@ class Attributes(Bindings):
     def _written(self, node: ast.Attribute, name: str, kind: Kind) -> ast.AST:
         if kind is Kind.DENIED or (is_dunder(name) and name not in SETTABLE_DUNDERS):
             return self._denied(node, name)
+        if kind is Kind.WATCHED and id(node) == self.augmented:
+            node.value = call("store_watched", self.visit(node.value), ast.Constant(name))
+            return node
         private = name if kind is Kind.PRIVATE else None
         if self._is_received(node.value, private, stores=True):
             return node
@@ -76,15 +79,24 @@ class Attributes(Bindings):
         """``super().__init__`` in a method, without a guard.
 
         Spelled with two arguments under a name that agents cannot rebind: `super` then makes sure by itself that the
-        receiver is an instance of the very class this method stands in, which is the agent's.
+        receiver is an instance or a subclass of the very class this method stands in, which is the agent's. For a
+        subclass `__init__` comes out unbound, ready for anybody's object: only an instance goes without a guard.
         """
         if "super" in self.bound or not (is_bare_super(node.value) and self.scope.node in self.methods):
             return None
-        arguments = [ast.Name("__class__", ast.Load()), ast.Name(self.receivers[-1].name, ast.Load())]
-        node.value = ast.copy_location(call("super", *arguments), node.value)
-        return node
+        receiver = ast.Name(self.receivers[-1].name, ast.Load())
+        node.value = ast.copy_location(call("super", ast.Name("__class__", ast.Load()), receiver), node.value)
+        if node.attr != "__init__":
+            return node
+        known = ast.Compare(class_of(receiver), [ast.In()], [guard("pure")])
+        return ast.copy_location(ast.IfExp(known, node, call("watched", node.value, ast.Constant(node.attr))), node)
 
     methods: set[ast.AST]
+    augmented = 0  # id of the target of the augmented assignment that is being visited: it is read, too
+
+    def visit_AugAssign(self, node: ast.AugAssign) -> ast.AST:
+        self.augmented = id(node.target)
+        return cast(ast.AST, self.contents(node))
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
         is_type = isinstance(node.func, ast.Name) and node.func.id == "type" and "type" not in self.bound
@@ -112,7 +124,7 @@ class Patterns(Attributes):
     def visit_MatchClass(self, node: ast.MatchClass) -> ast.AST:
         self._only_public(node.cls)
         for name in node.kwd_attrs:
-            if kind_of(name) is not Kind.FREE or is_dunder(name):
+            if not is_matchable(name):
                 self.refuse(node, f"pattern with {name}=", "it reads unchecked", "read the attribute in a guard clause")
         node.patterns = self.each(node.patterns)
         node.kwd_patterns = self.each(node.kwd_patterns)
@@ -121,7 +133,7 @@ class Patterns(Attributes):
     def _only_public(self, value: ast.expr) -> None:
         """A pattern's value must stay as it is written, so it can hold no guard."""
         for part in ast.walk(value):
-            if isinstance(part, ast.Attribute) and (kind_of(part.attr) is not Kind.FREE or is_dunder(part.attr)):
+            if isinstance(part, ast.Attribute) and not is_matchable(part.attr):
                 self.refuse(part, f"{part.attr} in a pattern", "it is read unchecked", "compare in a guard clause")
             elif isinstance(part, ast.Name):
                 self.visit(part)

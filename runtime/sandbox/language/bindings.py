@@ -14,6 +14,7 @@ from .names import (
     NAMES_LOADED,
     Kind,
     is_dunder,
+    is_matchable,
     kind_of,
     mangle,
     why_denied,
@@ -148,7 +149,8 @@ class Bindings(_Base):
 
     def define(self, targets: list[ast.expr], value: ast.expr | None) -> None:
         """Allow the dunder names that a class or a module defines by plain assignment."""
-        allowed = DEFINABLE if self.scope.is_class else MODULE_DUNDERS if self.scope.parent is None else frozenset()
+        # A `__new__` that no def defines could return what it likes (see `AgentTransformer.visit_Return`).
+        allowed = DEFINABLE - {"__new__"} if self.scope.is_class else MODULE_DUNDERS if self.scope.parent is None else frozenset()
         for target in targets:
             if isinstance(target, ast.Name) and target.id in allowed:
                 self.definitions.add(id(target))
@@ -167,11 +169,13 @@ class Bindings(_Base):
                 self.refuse(target, target.id, "its names must be literals in one tuple", "write the names out")
             elif not self._may_list(target.id, name):
                 self.refuse(target, f"{target.id} with {name!r}", "agents may not use this attribute", "rename it")
+            elif target.id == "__slots__":
+                self.scope.assigned.add(name)
 
     def _may_list(self, where: str, name: str) -> bool:
         if where == "__slots__":
             return name in ("__dict__", "__weakref__") or (not is_dunder(name) and kind_of(name) is not Kind.DENIED)
-        return kind_of(name) is Kind.FREE and not is_dunder(name)
+        return is_matchable(name)
 
     def visit_Global(self, node: ast.Global) -> ast.AST:
         for name in node.names:

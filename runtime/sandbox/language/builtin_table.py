@@ -4,17 +4,29 @@ What is missing here does not exist for agents; `policy` says so already while c
 """
 
 import builtins
+import itertools
 import types
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
-from .guards import TYPE, enter, may_private, private_of, store, store_private, type_of, write_name
+from .guards import (
+    TYPE,
+    enter,
+    made,
+    may_private,
+    private_of,
+    store,
+    store_private,
+    store_watched,
+    type_of,
+    write_name,
+)
 from .guards import private as private_guard
-from .names import GUARD, Kind, kind_of
-from .ownership import PURE, class_dict, describe, is_own_class, is_risky_override, may_store
+from .names import GUARD, PRIVATES, Kind, is_matchable, kind_of
+from .ownership import PURE, class_dict, describe, is_own_class, may_store, overridden
 from .watched import read, watched
 
-__all__ = ["ALLOWED_BASES", "agent_builtins", "build_class", "make_print", "plain_print"]
+__all__ = ["ALLOWED_BASES", "agent_builtins", "build_class", "make_print", "plain_print", "trim_match_args"]
 
 _HARMLESS: Final = """
     abs aiter all anext any ascii bin bool bytearray bytes callable chr classmethod complex dict divmod enumerate
@@ -146,20 +158,35 @@ def build_class(body: Callable[..., Any], name: str, /, *bases: Any, **keywords:
     """
     if "metaclass" in keywords:
         raise TypeError("agents may not choose a metaclass: inherit from ABC or Enum instead")
-    for base in (*bases, *types.resolve_bases(bases)):
+    resolved = types.resolve_bases(bases)
+    for base in (*bases, *resolved):
         if not issubclass(type(base), type):
             # Aliases such as Generic[T] say themselves what they stand for. An object of the agent's, with the method
             # for that put into its `__dict__`, could say one thing now and another when the class is made.
-            is_bad = may_store(base)
+            is_bad = may_store(base) or any(base is each for each in resolved)  # it stands for nothing but itself
         else:
             is_bad = not (is_own_class(base) or base in ALLOWED_BASES)
         if is_bad:
             raise TypeError(f"agents may not inherit from {describe(base)}")
+    if "_simple" in keywords:
+        raise TypeError("_simple=True would leave an enumeration half made: leave it out")
+    # Before there is a class: its bases' `__init_subclass__` would see it.
+    if privates := keywords.pop(PRIVATES, ()):
+        private = overridden(privates, resolved)
+        if private is not None:
+            text = f"class {name!r} may not define {private!r}: it is private to a library class it inherits from"
+            raise TypeError(text)
     cls: type = builtins.__build_class__(body, name, *bases, **keywords)
-    for key in class_dict(cls):
-        if is_risky_override(cls, key):
-            raise TypeError(f"class {name!r} may not define {key!r}: it is private to a library class it inherits from")
+    trim_match_args(cls)
     return cls
+
+
+def trim_match_args(cls: type) -> None:
+    """Cut a class's `__match_args__` before the first name that a pattern may not read unchecked."""
+    names = class_dict(cls).get("__match_args__", ())
+    kept = tuple(itertools.takewhile(is_matchable, names))
+    if len(kept) < len(names):
+        cls.__match_args__ = kept  # type: ignore[attr-defined]
 
 
 # --- the table -------------------------------------------------------------------------------------------------------
@@ -187,11 +214,13 @@ def agent_builtins(write: Callable[[str], None], import_module: Callable[..., An
 
 _COMPILED_GUARDS: Final[dict[str, Any]] = {
     "enter": enter,
+    "made": made,
     "private": private_guard,
     "private_of": private_of,
     "pure": PURE,
     "store": store,
     "store_private": store_private,
+    "store_watched": store_watched,
     "super": super,
     "type_of": type_of,
     "watched": watched,

@@ -1,9 +1,9 @@
 """What agents get when they import a library module: a frozen object with listed names, never the module."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-__all__ = ["Facade", "make_facade"]
+__all__ = ["Facade", "Frozen", "make_facade"]
 
 
 class Facade:
@@ -22,6 +22,28 @@ class Facade:
 
     def __repr__(self) -> str:
         return f"<module {type(self).__name__!r} for agents>"
+
+
+class Frozen(Mapping[Any, Any]):
+    """A mapping that stays as it is. `types.MappingProxyType` does not: compared with an agent's object, or joined to
+    it by ``|``, it hands over the dict behind it."""
+
+    __slots__ = ("_items",)
+
+    def __init__(self, items: Mapping[Any, Any]) -> None:
+        self._items = dict(items)
+
+    def __getitem__(self, key: Any) -> Any:
+        return self._items[key]
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._items)
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __repr__(self) -> str:
+        return repr(self._items)
 
 
 def make_facade(name: str, members: Mapping[str, Any]) -> Facade:

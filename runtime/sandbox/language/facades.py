@@ -45,6 +45,7 @@ import uuid
 from types import ModuleType
 from typing import Any, Final
 
+from . import hardened  # noqa: F401  (first: it mends caches that the modules below share)
 from . import stdlib_collections, stdlib_copy, stdlib_dataclasses, stdlib_enum, stdlib_functools
 from .builtin_table import ALLOWED_BASES
 from .facade import Facade, make_facade
@@ -229,8 +230,15 @@ _CONTENTS: Final[dict[str, dict[str, Any]]] = {
 FACADES: Final[dict[str, Facade]] = {name: make_facade(name, members) for name, members in _CONTENTS.items()}
 FACADES["collections.abc"] = _abc
 
+# Classes with workings that a subclass would step into: `dataclass` writes code out of a Field's name, say.
+_NO_BASES: Final = {
+    *(dataclasses.Field, dataclasses.InitVar, re.RegexFlag, uuid.SafeUUID),
+    *(enum.auto, enum.member, enum.nonmember, enum.property, enum.verify, enum.EnumCheck, enum.FlagBoundary),
+    *(typing.TypeVar, typing.TypeVarTuple, typing.ParamSpec, typing.NewType, typing.Annotated),
+}
 for _members in (*_CONTENTS.values(), _names(collections.abc, _ABC_NAMES)):
     ALLOWED_BASES.update(member for member in _members.values() if isinstance(member, type))
+ALLOWED_BASES.difference_update(_NO_BASES)
 for _form in (stdlib_collections.NamedTuple, stdlib_collections.TypedDict):
     ALLOWED_BASES.update(types.resolve_bases((_form,)))
 

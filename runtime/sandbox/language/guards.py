@@ -5,12 +5,14 @@ An object of an agent could lie about anything Python asks it (`__class__`, `__e
 """
 
 import types
+from decimal import Decimal
 from typing import Any, Final
 
 from .names import SETTABLE_DUNDERS, Kind, is_dunder, is_risky, kind_of, why_denied
 from .ownership import (
     PURE,
     class_dict,
+    class_mro,
     describe,
     is_own_class,
     is_own_function,
@@ -22,16 +24,21 @@ from .ownership import (
 __all__ = [
     "TYPE",
     "enter",
+    "made",
     "may_private",
     "private",
     "private_of",
     "store",
     "store_private",
+    "store_watched",
     "type_of",
     "write_name",
 ]
 
-_mro: Final[Any] = type.__dict__["__mro__"].__get__
+# What library code that was given it can do no harm to: there is no attribute to write.
+_VALUES: Final = frozenset(
+    {int, float, complex, bool, str, bytes, bytearray, tuple, list, dict, set, frozenset, type(None), Decimal}
+)
 
 
 # --- private names ---------------------------------------------------------------------------------------------------
@@ -48,14 +55,14 @@ def may_private(target: object, name: str) -> bool:
         return True
     if issubclass(kind, type):
         own = is_own_class(target)  # type: ignore[arg-type]
-        providers = (*_mro(target), *_mro(kind))  # a class also answers with its metaclass's names
+        providers = (*class_mro(target), *class_mro(kind))  # a class also answers with its metaclass's names
     elif kind is super:
-        start = _mro(target.__self_class__)  # type: ignore[attr-defined]
+        start = class_mro(target.__self_class__)  # type: ignore[attr-defined]
         providers = start[start.index(target.__thisclass__) + 1 :]  # type: ignore[attr-defined]
         own = True
     else:
         own = is_own_class(kind) or is_own_function(target) or is_own_module(target)
-        providers = _mro(kind)
+        providers = class_mro(kind)
     provider = _provider(name, providers)
     return own and (provider is None or is_own_class(provider))
 
@@ -118,6 +125,27 @@ def write_name(target: Any, name: str) -> None:
         raise AttributeError(f"agents may not write {name!r}: {why_denied(name)[0]}")
     if kind is Kind.PRIVATE:
         private_of(target, name)
+
+
+def store_watched(target: Any, name: str) -> Any:
+    """`target` itself, if agents may alter it and its watched `name`, which ``+=`` reads too, is nobody else's."""
+    store(target)
+    if _provider(name, class_mro(target if issubclass(type(target), type) else type(target))) is None:
+        return target
+    raise TypeError(f"write x.{name} = x.{name} + ...: {describe(target)} has {name!r} from a class of the library")
+
+
+def made(value: Any) -> Any:
+    """What a `__new__` of an agent's class may return: its own objects, and plain values.
+
+    The library takes what `__new__` returned for a new object and writes into it: a member's name, a fraction's parts.
+
+    Raises:
+        TypeError: It belongs to the library or to the host.
+    """
+    if type(value) in _VALUES or may_store(value):
+        return value
+    raise TypeError(f"__new__ may return objects of your own classes and plain values, not a {describe(value)}")
 
 
 # --- type ------------------------------------------------------------------------------------------------------------

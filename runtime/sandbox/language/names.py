@@ -16,10 +16,12 @@ __all__ = [
     "INTROSPECTION",
     "MODULE_DUNDERS",
     "NAMES_LOADED",
+    "PRIVATES",
     "SETTABLE_DUNDERS",
     "VETTED_PRIVATE",
     "Kind",
     "is_dunder",
+    "is_matchable",
     "is_risky",
     "kind_of",
     "mangle",
@@ -29,6 +31,10 @@ __all__ = [
 # Guards are globals under names that no source can spell: a dot cannot stand in an identifier. So nothing an agent
 # binds, in whatever position, shadows one. The underscore keeps ``from x import *`` from copying them.
 GUARD: Final = "_."
+
+
+# The class keyword under which a class statement's private names reach `build_class`.
+PRIVATES: Final = GUARD + "privates"
 
 
 class Kind(Enum):
@@ -77,21 +83,21 @@ _WATCHED_DUNDERS: Final = frozenset(
     f"__{name}__"
     for name in """
     init new setattr delattr getattr set delete set_name init_subclass getstate setstate class dict module annotations
-    wrapped post_init slots get
+    wrapped post_init slots get members
     """.split()
 )
 _READABLE_DUNDERS: Final = (DEFINABLE - _WATCHED_DUNDERS) | {
     "__all__",
     "__author__",
     "__cause__",
-    "__members__",
     "__name__",
     "__notes__",
     "__qualname__",
     "__version__",
 }
-# `str.format` reads attributes named in text; `register` alters an ABC; `AttributeError.obj` is anybody's object.
-_WATCHED_PUBLIC: Final = frozenset({"format", "format_map", "obj", "register"})
+# `str.format` reads attributes named in text; `register` alters an ABC; `AttributeError.obj` is anybody's object;
+# `Pattern.groupindex` is a read-only view, which gives its dict away when it is compared.
+_WATCHED_PUBLIC: Final = frozenset({"format", "format_map", "groupindex", "obj", "register"})
 
 SETTABLE_DUNDERS: Final = frozenset({"__cause__", "__doc__", "__name__", "__wrapped__"})
 
@@ -151,6 +157,11 @@ def kind_of(name: str) -> Kind:
         return Kind.WATCHED if name in _WATCHED_DUNDERS else Kind.DENIED
     # Computed names can hold anything; only what source could spell is somebody's private name.
     return Kind.PRIVATE if name.isidentifier() else Kind.DENIED
+
+
+def is_matchable(name: str) -> bool:
+    """Whether a class pattern may read attribute `name`: no guard stands in a pattern."""
+    return kind_of(name) is Kind.FREE and not is_dunder(name)
 
 
 def mangle(name: str, class_name: str | None) -> str:

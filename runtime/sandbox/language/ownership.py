@@ -5,6 +5,7 @@ agents cannot), and every module of agent code keeps the mark in its namespace u
 """
 
 import types
+from collections.abc import Iterable
 from typing import Any, Final
 
 from .names import GUARD, INERT_PRIVATE, is_risky
@@ -15,13 +16,14 @@ __all__ = [
     "WRITABLE",
     "Mark",
     "class_dict",
+    "class_mro",
     "describe",
     "is_own_class",
     "is_own_function",
     "is_own_module",
     "is_pure",
-    "is_risky_override",
     "may_store",
+    "overridden",
     "require_own_class",
 ]
 
@@ -44,6 +46,9 @@ class Mark(str):
 
 # A class's true namespace, past whatever the class or its metaclass defines.
 class_dict: Final[Any] = type.__dict__["__dict__"].__get__
+
+# A class's true bases, itself first.
+class_mro: Final[Any] = type.__dict__["__mro__"].__get__
 
 # Types whose instances an agent may read and write under any name of its own: classes of agents none of whose foreign
 # bases has private names. Filled as types are met; compiled code looks here first. Keyed by `type(x)`, never by what an
@@ -75,7 +80,7 @@ def is_pure(kind: type) -> bool:
         return True
     if issubclass(kind, type) or not is_own_class(kind):
         return False
-    for base in type.__dict__["__mro__"].__get__(kind):
+    for base in class_mro(kind):
         if not is_own_class(base) and any(is_risky(name) and name not in INERT_PRIVATE for name in class_dict(base)):
             return False
     PURE.add(kind)
@@ -93,7 +98,8 @@ def may_store(target: object) -> bool:
         return is_own_function(target)
     if kind is types.ModuleType:
         return is_own_module(target)
-    return is_own_class(kind) or any(issubclass(kind, writable) for writable in WRITABLE)
+    # By the true bases: some writable classes are ABCs, and `issubclass` would ask what agents registered with them.
+    return is_own_class(kind) or not WRITABLE.isdisjoint(class_mro(kind))
 
 
 def require_own_class(cls: object, what: str) -> None:
@@ -112,9 +118,12 @@ def describe(value: object) -> str:
     return f"{type.__dict__['__name__'].__get__(kind)!r} object"
 
 
-def is_risky_override(cls: type, name: str) -> bool:
-    """Whether `name` in the namespace of own class `cls` replaces a private name of a foreign base."""
-    if not is_risky(name) or name in INERT_PRIVATE or name.endswith("_"):  # enum writes _sunder_ names into each class
-        return False
-    bases = type.__dict__["__mro__"].__get__(cls)[1:]
-    return any(name in class_dict(base) and not is_own_class(base) for base in bases)
+def overridden(names: Iterable[str], bases: Iterable[type]) -> str | None:
+    """The first of the private `names` of a class body that replaces a private name of a foreign class among `bases`."""
+    for name in names:
+        if name in INERT_PRIVATE or name.endswith("_"):  # enum writes _sunder_ names into each class
+            continue
+        for base in bases:
+            if any(name in class_dict(each) and not is_own_class(each) for each in class_mro(base)):
+                return name
+    return None

@@ -10,8 +10,11 @@ import types
 import typing
 from typing import Any, Final
 
+from .builtin_table import trim_match_args
+from .facade import Frozen
 from .stdlib_copy import CONTAINERS, rebuild
 from .stdlib_dataclasses import caller_mark, check_field_name
+from .watched import safe_format, safe_format_map
 
 __all__ = ["NamedTuple", "TextWrapper", "TypedDict", "UserDict", "UserList", "UserString", "namedtuple", "text_module"]
 
@@ -22,7 +25,9 @@ def namedtuple(
     """`collections.namedtuple`; ValueError for a field that agents may not name."""
     names = field_names.replace(",", " ").split() if type(field_names) is str else [str(name) for name in field_names]
     checked = [name if rename and not name.isidentifier() else check_field_name(name) for name in names]
-    return collections.namedtuple(typename, checked, rename=rename, defaults=defaults, module=caller_mark())
+    made = collections.namedtuple(typename, checked, rename=rename, defaults=defaults, module=caller_mark())
+    trim_match_args(made)
+    return made
 
 
 class _ClassForm:
@@ -41,6 +46,8 @@ class _ClassForm:
         return f"<function {self.__name__}>"
 
     def __call__(self, typename: str, fields: Any = None, /, **options: Any) -> Any:
+        if type(self) is not _ClassForm:  # called on an agent's object, whose "real" form could return anybody's class
+            raise TypeError("call NamedTuple or TypedDict itself")
         given = options if fields is None else fields
         pairs = given.items() if isinstance(given, dict) else list(given)
         checked = [(check_field_name(name), kind) for name, kind in pairs]
@@ -52,6 +59,7 @@ class _ClassForm:
         mark = caller_mark()
         if mark is not None:
             made.__module__ = mark
+        trim_match_args(made)
         return made
 
 
@@ -60,9 +68,9 @@ TypedDict: Final = _ClassForm("TypedDict")
 
 
 def _user_class(real: Any, **changed: Any) -> Any:
-    """`UserDict` and its like with another way to copy.
+    """`UserDict` and its like with other ways to copy and to format.
 
-    The standard one updates the ``__dict__`` of whatever the class's `__new__` returned, be it the library's. A class
+    The standard `format` is unguarded. The standard copy updates the ``__dict__`` of whatever the class's `__new__` returned, be it the library's. A class
     of its own, not a subclass: ``super()`` with two arguments would find the method behind it. Its methods get globals
     in which the class's name means this class.
     """
@@ -103,7 +111,12 @@ def _copied_list(self: Any) -> Any:
 
 UserDict: Final = _user_class(collections.UserDict, copy=_updated_dict, __copy__=_shallow_dict)
 UserList: Final = _user_class(collections.UserList, copy=_copied_list, __copy__=_copied_list)
-UserString: Final = collections.UserString
+UserString: Final = _user_class(
+    collections.UserString,
+    maketrans=str.maketrans,
+    format=lambda self, /, *args, **kwargs: safe_format(self.data, *args, **kwargs),
+    format_map=lambda self, mapping: safe_format_map(self.data, mapping),
+)
 
 
 def _private_textwrap() -> types.ModuleType:
@@ -112,8 +125,7 @@ def _private_textwrap() -> types.ModuleType:
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    table = types.MappingProxyType(dict(textwrap.TextWrapper.unicode_whitespace_trans))
-    module.TextWrapper.unicode_whitespace_trans = table
+    module.TextWrapper.unicode_whitespace_trans = Frozen(textwrap.TextWrapper.unicode_whitespace_trans)
     return module
 
 

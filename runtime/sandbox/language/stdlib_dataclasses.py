@@ -4,6 +4,7 @@ Source: https://docs.python.org/3/library/dataclasses.html
 """
 
 import dataclasses
+import itertools
 import re
 import sys
 import typing
@@ -11,8 +12,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from .facade import Facade
-from .names import Kind, is_dunder, kind_of
-from .ownership import MARK, class_dict, describe, is_own_class, require_own_class
+from .names import Kind, is_dunder, is_matchable, kind_of
+from .ownership import MARK, class_dict, class_mro, describe, is_own_class, require_own_class
 from .stdlib_copy import deepcopy_value
 
 __all__ = ["asdict", "astuple", "caller_mark", "check_field_name", "dataclass", "make_dataclass", "replace"]
@@ -30,6 +31,11 @@ def check_field_name(name: Any) -> str:
     if is_dunder(name) or kind_of(name) is Kind.DENIED:
         raise ValueError(f"agents may not make an attribute {name!r}: use another name")
     return name
+
+
+_OPTIONS: Final = frozenset(
+    "init repr eq order unsafe_hash frozen match_args kw_only slots weakref_slot".split()
+)
 
 
 class _Text:
@@ -71,6 +77,7 @@ def dataclass(cls: Any = None, /, **options: Any) -> Any:
     annotations = class_dict(cls).get("__annotations__", {})
     texts = {name: text for name, text in annotations.items() if isinstance(text, str)}
     namespace = class_dict(cls)["__module__"].namespace
+    matched = _matched(cls, annotations, options)
     annotations.update({name: _resolve(text, namespace) for name, text in texts.items()})
     try:
         made = dataclasses.dataclass(cls, **options)
@@ -79,7 +86,26 @@ def dataclass(cls: Any = None, /, **options: Any) -> Any:
     for name, text in texts.items():
         if name in made.__dataclass_fields__:
             made.__dataclass_fields__[name].type = text
+    if matched is not None:
+        made.__match_args__ = matched
     return made
+
+
+def _matched(cls: type, names: Iterable[str], options: dict[str, Any]) -> tuple[str, ...] | None:
+    """What `__match_args__` shall be where the standard one would name an attribute that no pattern may read.
+
+    Also makes sure of the fields that `cls` inherits: their names become source text.
+    """
+    inherited = [field for base in class_mro(cls)[1:] for field in class_dict(base).get("__dataclass_fields__", {}).values()]
+    for field in inherited:
+        if type(field) is not dataclasses.Field:
+            raise TypeError(f"{describe(cls)} inherits something that is not a field")
+        check_field_name(field.name)
+    listed = [*dict.fromkeys(field.name for field in reversed(inherited)), *names]
+    if not options.get("match_args", True) or all(map(is_matchable, listed)):
+        return None
+    options["match_args"] = False
+    return tuple(itertools.takewhile(is_matchable, listed))
 
 
 def make_dataclass(
@@ -91,19 +117,27 @@ def make_dataclass(
     **options: Any,
 ) -> Any:
     """`dataclasses.make_dataclass`; the names in `fields` and `namespace` are held to what a class body may bind."""
+    # Copied first, each once: an agent's mapping could say one thing to a check and another when it is used.
     listed = [field if isinstance(field, str) else tuple(field) for field in fields]
+    bases, namespace = tuple(bases), dict(namespace or {})
+    if unknown := options.keys() - _OPTIONS - {"module"}:
+        raise TypeError(f"make_dataclass does not take {', '.join(sorted(unknown))} here")
     for field in listed:
         check_field_name(field if isinstance(field, str) else field[0])
-    for name in namespace or {}:
+    for name in namespace:
         check_field_name(name)
     for base in bases:
         if not (issubclass(type(base), type) and (base is object or is_own_class(base))):
             raise TypeError(f"make_dataclass inherits from classes of your own only, not from {describe(base)}")
     options.pop("module", None)
-    made = dataclasses.make_dataclass(cls_name, listed, bases=bases, namespace=dict(namespace or {}), **options)
+    names = [field if isinstance(field, str) else field[0] for field in listed]
+    matched = _matched(type("_Bases", bases, {}), names, options) if bases else _matched(object, names, options)
+    made = dataclasses.make_dataclass(cls_name, listed, bases=bases, namespace=namespace, **options)
     mark = caller_mark()
     if mark is not None:
         made.__module__ = mark
+    if matched is not None:
+        made.__match_args__ = matched
     return made
 
 

@@ -21,7 +21,8 @@ class _AgentEnumType(enum.EnumType):
         if not names and "names" not in options:
             return super().__call__(value, **options)
         if cls._member_map_:
-            return super().__call__(value, *names, **options)  # a lookup of several values, or the error it raises
+            # Not by way of `EnumType`, which asks again whether there are members: that table is the agent's to alter.
+            return cls.__new__(cls, (value, *names))
         if len(names) > 1:
             raise TypeError("write one list of names: Enum('Color', ['RED', 'GREEN'])")
         checked = _checked_names(names[0] if names else options.pop("names"))

@@ -11,8 +11,8 @@ import copy
 from typing import Any, cast
 
 from .attributes import Patterns
-from .bindings import Receiver, guard
-from .names import CLASS_RECEIVERS, DEFINABLE, is_dunder
+from .bindings import Receiver, call, guard
+from .names import CLASS_RECEIVERS, DEFINABLE, PRIVATES, is_dunder, is_risky, mangle
 
 __all__ = ["AgentTransformer"]
 
@@ -23,7 +23,7 @@ class _Statements(Patterns):
     def plain(self, node: Any) -> Any:
         return self.contents(node)
 
-    visit_AugAssign = visit_For = visit_AsyncFor = visit_With = visit_AsyncWith = plain
+    visit_For = visit_AsyncFor = visit_With = visit_AsyncWith = plain
     visit_Await = visit_Interpolation = visit_TemplateStr = plain
 
     def visit_Assign(self, node: ast.Assign) -> ast.AST:
@@ -72,7 +72,8 @@ class _Statements(Patterns):
         if node.level > self.depth:
             self.refuse(node, "relative import", "it climbs above the top-level package", "import by the full name")
         for part in (node.module or "").split("."):
-            if is_dunder(part) and node.module != "__future__":
+            # ``from .__future__`` is a future import to some versions of the compiler and none to others.
+            if is_dunder(part) and (node.module != "__future__" or node.level):
                 self.refuse(node, f"import from {node.module}", "it reaches into the interpreter", "")
         return cast(ast.AST, self.contents(node))
 
@@ -86,11 +87,13 @@ class AgentTransformer(_Statements):
     def __init__(self, tree: ast.Module, name: str, is_package: bool) -> None:
         super().__init__(tree, name, is_package)
         self.methods = set()
+        self.makers: set[ast.AST] = set()
 
     def visit_Module(self, node: ast.Module) -> ast.AST:
         self.lazy_annotations = any(
             isinstance(statement, ast.ImportFrom)
             and statement.module == "__future__"
+            and statement.level == 0
             and any(alias.name == "annotations" for alias in statement.names)
             for statement in node.body
         )
@@ -110,13 +113,37 @@ class AgentTransformer(_Statements):
         self.scope, self.class_name, self.receivers = self.scopes[node], node.name, []
         body = self.each(node.body)
         self.scope, self.class_name, self.receivers = outer
+        if privates := self._privates_of(node):
+            node.keywords.append(ast.keyword(PRIVATES, ast.Constant(privates)))
         mark = ast.Assign([ast.Name("__module__", ast.Store())], guard("mark"))
         node.body = _after_docstring(body, [ast.copy_location(mark, node)])
         return node
 
+    def _privates_of(self, node: ast.ClassDef) -> tuple[str, ...]:
+        """The private names that a class body binds: `build_class` holds them against the bases."""
+        scope = self.scopes[node]
+        names = {mangle(name, node.name) for name in scope.assigned - scope.elsewhere}
+        return tuple(sorted(filter(is_risky, names)))
+
+    def visit_Return(self, node: ast.Return) -> ast.AST:
+        node.value = self.maybe(node.value)
+        if self.scope.node in self.makers and node.value is not None:
+            node.value = ast.copy_location(call("made", node.value), node.value)
+        return node
+
+    def _maker(self, node: Any) -> None:
+        """Library code goes on to write into what a class's `__new__` returned: its results are checked."""
+        self.makers.add(node)
+        for decorator in node.decorator_list:
+            name = decorator.id if isinstance(decorator, ast.Name) else ""
+            if name != "staticmethod" or name in self.bound:
+                self.refuse(decorator, "decorated __new__", "what it returns must be seen", "call the function in it")
+
     def visit_FunctionDef(self, node: Any) -> ast.AST:
         if not (self.scope.is_class and node.name in DEFINABLE - {"__slots__", "__match_args__", "__doc__"}):
             self.check_binding(node, node.name)
+        if self.scope.is_class and node.name == "__new__":
+            self._maker(node)
         node.decorator_list = self.each(node.decorator_list)
         self._arguments(node.args)
         node.returns = self.annotation(node.returns)

@@ -11,7 +11,7 @@ from typing import Any, Final
 from .formatting import format_functions
 from .guards import private, store, type_of, write_name
 from .names import Kind, kind_of, why_denied
-from .ownership import Mark, class_dict, describe, is_own_class, is_own_function, is_own_module, may_store
+from .ownership import Mark, class_dict, class_mro, describe, is_own_class, is_own_function, is_own_module, may_store
 
 __all__ = ["read", "safe_format", "safe_format_map", "watched"]
 
@@ -71,6 +71,8 @@ def _register(target: Any, name: str) -> Any:
     def register(cls: type) -> type:
         if not (issubclass(type(cls), type) and is_own_class(cls)):
             raise TypeError(f"agents register only their own classes, not {describe(cls)}")
+        if "__subclasshook__" in class_dict(cls):  # every class with the right methods would be registered with it
+            raise TypeError(f"agents register no protocols: {describe(cls)} stands for classes that are not yours")
         found(cls)
         return cls
 
@@ -87,6 +89,19 @@ def _obj(target: Any, name: str) -> Any:
     raise _refuse(target, name)
 
 
+def _true_instance(target: Any, name: str, found: Any) -> Any:
+    """`target` itself, if `found` is its own method `name`.
+
+    C checks that by itself. A function of the library, called on something else, could write elsewhere:
+    `typing.List.__setattr__` writes into whatever its first argument calls its origin.
+    """
+    if type(found) is types.WrapperDescriptorType:
+        return target
+    if any(class_dict(cls).get(name) is found for cls in class_mro(type(target))):
+        return target
+    raise TypeError(f"{name} of another class does not apply to {describe(target)}")
+
+
 def _mutator(target: Any, name: str) -> Any:
     """Methods that alter the object they are called on: `__init__` again on a shared constant, say."""
     found = getattr(target, name)
@@ -97,7 +112,7 @@ def _mutator(target: Any, name: str) -> Any:
         return found
 
     def unbound(self: Any, *arguments: Any, **keywords: Any) -> Any:
-        return found(store(self), *arguments, **keywords)
+        return found(_true_instance(store(self), name, found), *arguments, **keywords)
 
     return unbound
 
@@ -118,7 +133,7 @@ def _attribute_writer(target: Any, name: str) -> Any:
 
     def unbound(self: Any, key: str, *value: Any) -> None:
         write_name(self, key)
-        found(self, key, *value)
+        found(_true_instance(self, name, found), key, *value)
 
     return unbound
 
@@ -181,6 +196,12 @@ def _annotations(target: Any, name: str) -> Any:
     raise _refuse(target, name)
 
 
+def _view(target: Any, name: str) -> Any:
+    """A read-only view, on a copy: compared with an agent's object, the true one would hand its dict over."""
+    found = getattr(target, name)
+    return types.MappingProxyType(dict(found)) if type(found) is types.MappingProxyType else found
+
+
 def _slots(target: Any, name: str) -> Any:
     """A library class's list of slots would be one that all share."""
     if (issubclass(type(target), type) and is_own_class(target)) or is_own_class(type(target)):
@@ -218,6 +239,8 @@ _WATCHED: Final[dict[str, Callable[[Any, str], Any]]] = {
     "__annotations__": _annotations,
     "__slots__": _slots,
     "__wrapped__": _wrapped,
+    "__members__": _view,
+    "groupindex": _view,
 }
 
 

@@ -1,0 +1,76 @@
+"""The library's caches, mended: an agent's key that claims to equal another's would be found for that other's.
+
+``re.compile("abc", Flags())``, where `Flags` is an int with `__hash__` and `__eq__` of its own, would decide what the
+next module's ``re.compile("abc")`` gives. Keys of the exact type cannot lie. Importing this module is what mends.
+"""
+
+import _strptime
+import dataclasses
+import functools
+import operator
+import re
+import types
+import typing
+from collections.abc import Callable
+from typing import Any
+
+from .facade import Frozen
+
+__all__: list[str] = []
+
+
+def _exact(value: Any) -> Any:
+    """`value`, or its plain text, bytes or number where its class derives from one of those."""
+    kind = type(value)
+    for plain in (str, bytes):
+        if kind is not plain and issubclass(kind, plain):
+            return plain.__getitem__(value, slice(None))
+    return operator.index(value) if kind is not int and issubclass(kind, int) else value
+
+
+def _with_exact(function: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(function)
+    def call(*arguments: Any) -> Any:
+        return function(*map(_exact, arguments))
+
+    return call
+
+
+def _mend_re() -> None:
+    compile_pattern = re._compile  # type: ignore[attr-defined]
+
+    def compile_exact(pattern: Any, flags: Any) -> Any:
+        return compile_pattern(pattern, flags if type(flags) is int else operator.index(flags))
+
+    re._compile = compile_exact  # type: ignore[attr-defined]
+    for name in ("_compile_repl", "_compile_template"):  # until and since Python 3.12
+        if hasattr(re, name):
+            setattr(re, name, _with_exact(getattr(re, name)))
+
+
+def _mend_typing() -> None:
+    """Without its caches: their keys are any objects at all."""
+    for owner in [typing, *vars(typing).values()]:
+        if not hasattr(owner, "__dict__") or (isinstance(owner, types.ModuleType) and owner is not typing):
+            continue
+        for name, value in list(vars(owner).items()):
+            plain = _uncached(value)
+            if plain is not None:
+                setattr(owner, name, plain)
+
+
+def _uncached(value: Any) -> Any:
+    """What stands behind a function that `typing` caches; None when `value` is no such function."""
+    if isinstance(value, classmethod):
+        plain = _uncached(value.__func__)
+        return None if plain is None else classmethod(plain)
+    if not isinstance(value, types.FunctionType) or "_tp_cache" not in value.__code__.co_qualname:
+        return None
+    return getattr(value, "__wrapped__", None)
+
+
+_mend_re()
+_mend_typing()
+_strptime._strptime = _with_exact(_strptime._strptime)  # type: ignore[attr-defined]
+# One for all fields without metadata, and behind a view that gives its dict away.
+dataclasses._EMPTY_METADATA = types.MappingProxyType(Frozen({}))  # type: ignore[attr-defined]
