@@ -17,6 +17,7 @@ __all__ = ["EXIT_CRASHED", "EXIT_MEMORY", "Exit", "Jailed", "Jailer", "WallRepor
 # Making a spare takes some 6 ms of a processor, about as much as a whole short visit; done during the visit it doubles
 # its time where there is one processor. So it waits a moment, unless none is left.
 REFILL_AFTER_S: Final = 0.02
+REFILL_THREAD: Final = "emporion-refill"  # comes and goes
 
 VISIT_ENTRY: Final = "emporion.runtime.sandbox.visit:main"
 
@@ -135,7 +136,7 @@ class Jailer:
             low = not self._pool and self._spares > 0
             if not low and self._refilling is None and len(self._pool) < self._spares:
                 self._refilling = threading.Timer(REFILL_AFTER_S, self._refill, (keeper,))
-                self._refilling.daemon = True
+                self._refilling.name, self._refilling.daemon = REFILL_THREAD, True
                 self._refilling.start()
         if low:
             self._refill(keeper)

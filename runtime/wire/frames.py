@@ -112,9 +112,9 @@ class FrameReader:
         """The length field of the frame at `start` if the whole frame is there; says in `_need` what is, if not."""
         have = len(data) - start
         if have < _HEADER.size:
+            self._need = 4 if have < 4 else _HEADER.size
             if have >= 4:
                 self._check(_LENGTH.unpack_from(data, start)[0])
-            self._need = _HEADER.size
             return None
         length, codec, size = _HEADER.unpack_from(data, start)
         self._check(length)
