@@ -13,7 +13,6 @@ import contextlib
 import logging
 import threading
 import time
-from collections import deque
 from collections.abc import Sequence
 from threading import get_ident
 from typing import Any, Final, Protocol
@@ -21,6 +20,7 @@ from typing import Any, Final, Protocol
 from ..errors import CallTimeout, ConnectionLost, EmporionError, ProtocolError, ValueNotPortable
 from .channel import Arrived, Channel
 from .events import one_line
+from .line import Line, Waiter
 from .session import CANCELLED, Asked, Chain, Kind, Notice, Pending, Session
 from .wire.messages import Body, Call, Code, Fault, Goodbye, Message, NeedCode, Output, Provide, Result
 from .workers import Parking, Workers
@@ -50,6 +50,10 @@ class Server(Protocol):
         """The peer no longer wants `asked`, which is running: tell whoever can stop early."""
         ...
 
+    def arriving(self, rows: Sequence[Sequence[Any]]) -> None:
+        """A message with rows came; called in the order of arrival, before whoever decodes it has it."""
+        ...
+
     def answered(self, asked: Asked) -> None:
         """The answer to `asked` is out, or the connection is over: what the call held can go."""
         ...
@@ -67,23 +71,6 @@ class Server(Protocol):
         ...
 
 
-class _Waiter:
-    """How to wake the thread that waits in a chain: a lock used as a bell, cheaper than an Event."""
-
-    __slots__ = ("bell", "idle")
-
-    def __init__(self) -> None:
-        self.bell = threading.Lock()
-        self.bell.acquire()
-        self.idle = False
-
-    def ring(self) -> None:
-        """With the driver's lock held."""
-        if self.idle:
-            self.idle = False
-            self.bell.release()
-
-
 class _Local(threading.local):
     """What each thread knows of one connection."""
 
@@ -91,7 +78,7 @@ class _Local(threading.local):
     spare: Chain | None = None  # the last one that it began, to be used again
 
 
-class Driver:
+class Driver(Line):
     """Runs one session over one transport.
 
     Args:
@@ -109,36 +96,12 @@ class Driver:
         parking: Parking | None = None,
         workers: Workers | None = None,
     ) -> None:
-        self._channel = channel
+        super().__init__(channel, parking=parking, workers=workers)
         self._server = server
         self._session = Session(initiator=initiator)
-        self._parking = parking
-        self._workers = workers
-        self._lock = threading.Lock()  # the session's books, who reads, who waits
         self._local = _Local()
-        self._reader = 0  # the identity of the thread that reads, or 0
-        self._watched = False  # the selector watches the socket
-        self._resting = False  # the selector will look whether it should
-        self._turns = 0  # how often reading was taken up
-        self._turns_seen = -1  # at the selector's last look
-        self._idle: deque[_Waiter] = deque()
         self._starts: list[Asked] = []
-        self._error: EmporionError | None = None
-        self._shut = False  # the socket is closed
-        self._hides = channel.hides
-        channel.full = self._step_aside
-        if parking is not None:
-            parking.add(channel.transport.fileno(), self._readable)
-
-    def start(self) -> None:
-        """Let the selector, or bytes that are here already, begin the reading."""
-        with self._lock:
-            self._pass_on(get_ident())
-
-    @property
-    def error(self) -> EmporionError | None:
-        """Why the connection is over, or None while it lives."""
-        return self._error
+        self._serves = workers is not None or not initiator  # somebody here runs what the peer begins
 
     # --- asking -------------------------------------------------------------------------------------------------
 
@@ -216,8 +179,10 @@ class Driver:
                 else:
                     self._wait_turn(chain, deadline_s, me)
         finally:
-            self._pass_on(me)
-            lock.release()
+            try:
+                self._pass_on(me)
+            finally:
+                lock.release()
             if session.outbox:
                 self._flush()
 
@@ -234,19 +199,8 @@ class Driver:
             return
         waiter = chain.waiting
         if waiter is None:
-            waiter = chain.waiting = _Waiter()
-        waiter.idle = True
-        self._idle.append(waiter)
-        self._lock.release()
-        try:
-            waiter.bell.acquire(timeout=-1 if left_s is None else left_s)
-        finally:
-            self._lock.acquire()
-            if not waiter.idle:
-                waiter.bell.acquire(blocking=False)  # rung while the time ran out
-            waiter.idle = False
-            with contextlib.suppress(ValueError):
-                self._idle.remove(waiter)
+            waiter = chain.waiting = Waiter()
+        self._sleep(waiter, left_s)
 
     def _give_up(self, pending: Pending, me: int) -> None:
         """The caller will not take the answer: tell the peer, unless it cannot hear."""
@@ -261,14 +215,6 @@ class Driver:
                 self._pass_on(me)
                 return
         self._flush()
-
-    def _gone(self) -> EmporionError:
-        error = self._error
-        assert error is not None
-        # Every thread raises a copy of its own: an exception object holds one traceback.
-        again = type(error).__new__(type(error), *error.args)
-        again.__dict__.update(error.__dict__)
-        return again
 
     # --- serving ------------------------------------------------------------------------------------------------
 
@@ -325,15 +271,6 @@ class Driver:
             for asked in starts:
                 self._serve(asked)
 
-    def _readable(self) -> None:
-        """On the selector's thread: bytes came while nobody read."""
-        assert self._workers is not None
-        with self._lock:
-            if not self._watched:
-                return  # a reader came first
-            self._watched = False
-        self._workers.submit(self._work)
-
     def _work(self) -> None:
         """On a worker: read and serve until nothing comes for a while."""
         try:
@@ -386,62 +323,6 @@ class Driver:
 
     # --- reading ------------------------------------------------------------------------------------------------
 
-    def _take_reading(self, me: int) -> bool:
-        """With the lock held: be the reader, or stay it, unless another thread is."""
-        if self._reader or self._error is not None:
-            return self._reader == me
-        self._reader = me
-        self._turns += 1
-        if self._watched:
-            self._watched = False
-            assert self._parking is not None
-            self._parking.ignore(self._channel.transport.fileno())
-        return True
-
-    def _pass_on(self, me: int) -> None:
-        """With the lock held: this thread does not read now; a waiting thread does, or the selector watches."""
-        if self._reader == me:
-            self._reader = 0
-        if self._reader or (self._resting and not self._idle and not self._hides and self._error is None):
-            return
-        if self._error is not None:
-            self._shut_down()
-            return
-        while self._idle:
-            waiter = self._idle.popleft()
-            if waiter.idle:
-                waiter.ring()
-                return
-        if self._parking is None or self._workers is None or self._watched:
-            return
-        if self._channel.buffered():
-            self._workers.submit(self._work)  # bytes on this side of the socket, where the selector sees nothing
-        elif not self._resting:
-            # Not watched at once: two system calls for every call would be the price. The next reader mostly comes
-            # within microseconds; the selector looks a moment later, and watches if none did.
-            self._resting = True
-            self._parking.rest(self._settle)
-
-    def _settle(self) -> bool:
-        """On the selector's thread: watch the socket if nobody has read lately. True: look again."""
-        with self._lock:
-            quiet = self._turns == self._turns_seen
-            self._turns_seen = self._turns
-            if not quiet and self._error is None:
-                return True
-            self._resting = False
-            if self._reader or self._watched or self._error is not None:
-                return False
-            assert self._parking is not None
-            self._watched = True
-            self._parking.watch(self._channel.transport.fileno())
-            return False
-
-    def _step_aside(self) -> None:
-        """A sender has to wait for the peer, which may wait for somebody here to read: it must not be the reader."""
-        with self._lock:
-            self._pass_on(get_ident())
-
     def _read(self, timeout_s: float | None) -> bool:
         """As the reader, with the lock held: receive once and hand out what came; False when nothing did in time."""
         self._lock.release()
@@ -454,13 +335,6 @@ class Driver:
         self._hand_out(arrived)
         return True
 
-    def _receive(self, timeout_s: float | None) -> list[Arrived] | EmporionError | None:
-        """As the reader, without the lock: what came, or why nothing more will; None when nothing came in time."""
-        try:
-            return self._channel.receive(timeout_s)
-        except EmporionError as broken:
-            return broken
-
     def _hand_out(self, arrived: list[Arrived] | EmporionError) -> None:
         """With the lock held: enter what came into the books, and wake whom it concerns."""
         if isinstance(arrived, EmporionError):
@@ -469,11 +343,16 @@ class Driver:
         receive = self._session.receive
         try:
             for message, blobs, codec in arrived:
+                body = getattr(message, "body", None)
+                if body is not None and body.rows:
+                    self._server.arriving(body.rows)
                 delivery = receive(message, blobs, codec)
                 if isinstance(delivery, Chain):
                     if delivery.waiting is not None:
                         delivery.waiting.ring()
                 elif isinstance(delivery, Asked):
+                    if not self._serves:
+                        raise ProtocolError("a call out of nowhere: the other end of this connection only answers")
                     self._starts.append(delivery)
                 elif delivery.kind is not Kind.NOTHING:
                     self._heed(delivery)
@@ -510,18 +389,6 @@ class Driver:
         if self._session.outbox:
             self._flush()  # what others left while this thread was sending
 
-    def _send_one(self, message: Message, blobs: Sequence[bytes], codec: int = 0) -> None:
-        try:
-            self._channel.send(message, blobs, codec)
-        except ValueNotPortable:
-            raise  # too large for a frame: nothing went out
-        except EmporionError as error:
-            self.close(error)
-            raise
-        except BaseException:
-            self.close(ConnectionLost("interrupted while sending"))  # half a frame may be out
-            raise
-
     def post(self, message: Message) -> None:
         """Send a message that has no answer."""
         self._send(message, ())
@@ -537,37 +404,14 @@ class Driver:
                     self._send_one(message, ())
 
     def close(self, error: EmporionError | None = None, *, goodbye: str | None = None) -> None:
-        """End the connection; every thread that waits on it gets `error`. Idempotent; the first error stays."""
+        """As `Line.close`, after a word to the peer where `goodbye` is given."""
         if goodbye is not None and self._error is None:
             with contextlib.suppress(EmporionError):
                 self._send(Goodbye(goodbye), ())
-        with self._lock:
-            self._fail(error or ConnectionLost("this connection was closed here"))
-            self._pass_on(get_ident())
+        super().close(error)
 
-    def _fail(self, error: EmporionError) -> None:
-        """With the lock held: the connection is over."""
-        if self._error is not None:
-            return
-        self._error = error
-        while self._idle:
-            self._idle.popleft().ring()
-        self._channel.transport.abort()
-        self._lock.release()
-        try:
-            self._server.closed(error)
-        finally:
-            self._lock.acquire()
-
-    def _shut_down(self) -> None:
-        """With the lock held, nobody reading: close the socket once. Senders do not take long: `abort` woke them."""
-        if self._shut:
-            return
-        self._shut = True
-        if self._parking is not None:
-            self._parking.remove(self._channel.transport.fileno())
-        self._channel.close()
-
+    def _over(self, error: EmporionError) -> None:
+        self._server.closed(error)
 
 def _fault(asked: Asked, type_name: str, text: str) -> Fault:
     return Fault(asked.message.call, type_name, text, "", Body([]))

@@ -59,6 +59,23 @@ class Exports:
         except KeyError:
             raise NotExposed(f"object {number} is not (or no longer) exported on this connection") from None
 
+    def arriving(self, number: int) -> None:
+        """A message that came, but is not decoded yet, brings this object home: a release behind it must wait."""
+        with self._lock:
+            export = self._by_number.get(number)
+            if export is not None:
+                export.count += 1
+
+    def home(self, number: int) -> Any:
+        """The object of a message that is decoded now; ends what `arriving` began.
+
+        Raises:
+            NotExposed: As for `get`.
+        """
+        obj = self.get(number).obj
+        self.release({number: 1})
+        return obj
+
     def release(self, counts: dict[int, int]) -> None:
         """The peer dropped `counts` of what it received.
 

@@ -10,7 +10,8 @@ __all__ = ["BOTH_WALLS", "DEFAULT_LIMITS", "Isolation", "Limits"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """How much one visit may use; whichever is hit first ends it with `LimitExceeded` naming the field.
+    """How much one visit may use. The first that is hit ends it with `LimitExceeded` naming the field; only
+    `output_lines` does not: what is beyond it is dropped, and said so.
 
     The defaults suit an agent that looks around a shop: seconds of thought, not minutes.
     """

@@ -21,7 +21,7 @@ from .proxy import Proxy, interface_of_proxy, new_proxy, peer_and_number, receiv
 from .session import Asked
 from .wire.decode import decode_values
 from .wire.faults import decode_fault, encode_fault
-from .wire.kinds import PLAIN
+from .wire.kinds import PLAIN, Kind
 from .wire.messages import Body, Call, Code, Fault, Message, NeedCode, Op, Output, Provide, Release, Result
 from .wire.values import Mobile, encode_values
 
@@ -98,7 +98,7 @@ class Peer:
         """The object for a capability of the peer's."""
         match payload:
             case [1, int(number)]:
-                return self.exports.get(number).obj
+                return self.exports.home(number)
             case [0, int(number), str(label), list(methods), list(properties)]:
                 return self._proxy(number, label, methods, properties)
         raise ProtocolError("a capability of a form that this protocol does not have")
@@ -110,6 +110,12 @@ class Peer:
     def news(self, message: Provide | Output) -> None:
         """Take what has no answer."""
         raise ProtocolError(f"{type(message).__name__} where none is taken")
+
+    def arriving(self, rows: Sequence[Sequence[Any]]) -> None:
+        """A message with these rows came, and will be decoded by another thread, or later."""
+        for row in rows:
+            if len(row) == 3 and row[0] == Kind.CAPABILITY and row[1] == OURS and type(row[2]) is int:
+                self.exports.arriving(row[2])
 
     def answered(self, asked: Asked) -> None:
         """The answer to a call is out."""

@@ -7,7 +7,7 @@ cost nothing. Lists of plain scalars, the bulk of most messages, go through at C
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from ...errors import ValueNotPortable
+from ...errors import EmporionError, ValueNotPortable
 from .audit import TooMuch, audit, check_hashes
 from .bounds import BOUNDS, Bounds
 from .enums import enum_item
@@ -222,7 +222,12 @@ class _Encoder:
         payload = self._hooks.capability(obj)
         if payload is not None:
             return self._capability(payload)
-        mobile = self._hooks.mobile(obj)
+        try:
+            mobile = self._hooks.mobile(obj)
+        except TypeError as error:  # an object whose state nobody can take
+            if isinstance(error, EmporionError):
+                raise
+            raise self._refusal(row, str(error)) from None
         if mobile is not None:
             return self._mobile(mobile)
         told = raised(obj, known_only=False)

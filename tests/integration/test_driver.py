@@ -559,3 +559,16 @@ def test_releasing_what_was_never_had_ends_the_connection() -> None:
         assert isinstance(peer.driver.error, ProtocolError)
         with pytest.raises(EOFError):
             raw.receive()
+
+
+def test_an_object_that_comes_home_is_there_although_its_release_follows_at_once() -> None:
+    """The reader meets both in one read; the thread that decodes the answer comes later."""
+    mine = Counter()
+    with against_raw() as (peer, raw):
+        waiting = in_thread(lambda: peer.call(5, Op.CALL, "echo", (mine,), {}))
+        call = raw.receive()
+        assert isinstance(call, Call)
+        number = call.body.rows[0][2]
+        raw.send(Result(call.call, Body([[0]], [[7, 1, number]])), Release({number: 1}))
+        assert waiting.result() is mine
+        assert len(peer.exports) == 0

@@ -21,7 +21,7 @@ from .names import (
 )
 from .scopes import Scope, build_scopes
 
-__all__ = ["Bindings", "Receiver", "call", "class_of", "guard", "is_bare_super"]
+__all__ = ["Bindings", "Receiver", "call", "class_of", "constant", "guard", "is_bare_super"]
 
 
 def guard(name: str) -> ast.Name:
@@ -51,7 +51,7 @@ def is_bare_super(node: ast.expr) -> bool:
     )
 
 
-def _constant(value: Any) -> ast.Constant:
+def constant(value: Any) -> ast.Constant:
     return ast.Constant(value)
 
 
@@ -69,7 +69,7 @@ class Receiver:
         if not (self.privates or self.stores):
             return []
         name = ast.Name(self.name, ast.Load())
-        check = ast.Expr(call("enter", name, _constant(tuple(sorted(self.privates))), ast.Constant(self.stores)))
+        check = ast.Expr(call("enter", name, constant(tuple(sorted(self.privates))), ast.Constant(self.stores)))
         if self.is_class:
             return [check]
         known = ast.Compare(class_of(name), [ast.NotIn()], [guard("pure")])

@@ -186,7 +186,7 @@ def trim_match_args(cls: type) -> None:
     names = class_dict(cls).get("__match_args__", ())
     kept = tuple(itertools.takewhile(is_matchable, names))
     if len(kept) < len(names):
-        cls.__match_args__ = kept  # type: ignore[attr-defined]
+        type.__setattr__(cls, "__match_args__", kept)
 
 
 # --- the table -------------------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@
 next module's ``re.compile("abc")`` gives. Keys of the exact type cannot lie. Importing this module is what mends.
 """
 
-import _strptime
+import _strptime  # type: ignore[import-not-found]
 import dataclasses
 import functools
 import operator
@@ -71,6 +71,6 @@ def _uncached(value: Any) -> Any:
 
 _mend_re()
 _mend_typing()
-_strptime._strptime = _with_exact(_strptime._strptime)  # type: ignore[attr-defined]
+_strptime._strptime = _with_exact(_strptime._strptime)
 # One for all fields without metadata, and behind a view that gives its dict away.
 dataclasses._EMPTY_METADATA = types.MappingProxyType(Frozen({}))  # type: ignore[attr-defined]

@@ -119,7 +119,7 @@ def describe(value: object) -> str:
 
 
 def overridden(names: Iterable[str], bases: Iterable[type]) -> str | None:
-    """The first of the private `names` of a class body that replaces a private name of a foreign class among `bases`."""
+    """The first of a class body's private `names` that replaces a private name of a foreign class among `bases`."""
     for name in names:
         if name in INERT_PRIVATE or name.endswith("_"):  # enum writes _sunder_ names into each class
             continue

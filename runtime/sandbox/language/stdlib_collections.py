@@ -70,7 +70,8 @@ TypedDict: Final = _ClassForm("TypedDict")
 def _user_class(real: Any, **changed: Any) -> Any:
     """`UserDict` and its like with other ways to copy and to format.
 
-    The standard `format` is unguarded. The standard copy updates the ``__dict__`` of whatever the class's `__new__` returned, be it the library's. A class
+    The standard `format` is unguarded; the standard copy
+    updates the ``__dict__`` of whatever the class's `__new__` returned, be it the library's. A class
     of its own, not a subclass: ``super()`` with two arguments would find the method behind it. Its methods get globals
     in which the class's name means this class.
     """

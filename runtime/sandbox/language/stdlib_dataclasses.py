@@ -77,7 +77,7 @@ def dataclass(cls: Any = None, /, **options: Any) -> Any:
     annotations = class_dict(cls).get("__annotations__", {})
     texts = {name: text for name, text in annotations.items() if isinstance(text, str)}
     namespace = class_dict(cls)["__module__"].namespace
-    matched = _matched(cls, annotations, options)
+    is_guarded = _guards_matching(class_mro(cls)[1:], annotations, options)
     annotations.update({name: _resolve(text, namespace) for name, text in texts.items()})
     try:
         made = dataclasses.dataclass(cls, **options)
@@ -86,26 +86,31 @@ def dataclass(cls: Any = None, /, **options: Any) -> Any:
     for name, text in texts.items():
         if name in made.__dataclass_fields__:
             made.__dataclass_fields__[name].type = text
-    if matched is not None:
-        made.__match_args__ = matched
+    if is_guarded:
+        _set_match_args(made)
     return made
 
 
-def _matched(cls: type, names: Iterable[str], options: dict[str, Any]) -> tuple[str, ...] | None:
-    """What `__match_args__` shall be where the standard one would name an attribute that no pattern may read.
+def _guards_matching(bases: Iterable[type], names: Iterable[str], options: dict[str, Any]) -> bool:
+    """Whether the standard `__match_args__` would name an attribute that no pattern may read; then none are made.
 
-    Also makes sure of the fields that `cls` inherits: their names become source text.
+    Also makes sure of the inherited fields: their names become source text.
     """
-    inherited = [field for base in class_mro(cls)[1:] for field in class_dict(base).get("__dataclass_fields__", {}).values()]
-    for field in inherited:
+    fields = [field for base in bases for field in class_dict(base).get("__dataclass_fields__", {}).values()]
+    for field in fields:
         if type(field) is not dataclasses.Field:
-            raise TypeError(f"{describe(cls)} inherits something that is not a field")
+            raise TypeError(f"{describe(field)} is not a field that a dataclass could inherit")
         check_field_name(field.name)
-    listed = [*dict.fromkeys(field.name for field in reversed(inherited)), *names]
-    if not options.get("match_args", True) or all(map(is_matchable, listed)):
-        return None
+    if not options.get("match_args", True) or all(map(is_matchable, (*names, *(field.name for field in fields)))):
+        return False
     options["match_args"] = False
-    return tuple(itertools.takewhile(is_matchable, listed))
+    return True
+
+
+def _set_match_args(made: Any) -> None:
+    """The standard `__match_args__`, up to the first name that a pattern may not read."""
+    names = (field.name for field in dataclasses.fields(made) if field.init and not field.kw_only)
+    made.__match_args__ = tuple(itertools.takewhile(is_matchable, names))
 
 
 def make_dataclass(
@@ -131,13 +136,14 @@ def make_dataclass(
             raise TypeError(f"make_dataclass inherits from classes of your own only, not from {describe(base)}")
     options.pop("module", None)
     names = [field if isinstance(field, str) else field[0] for field in listed]
-    matched = _matched(type("_Bases", bases, {}), names, options) if bases else _matched(object, names, options)
+    inherited = itertools.chain.from_iterable(map(class_mro, bases))
+    is_guarded = _guards_matching(inherited, names, options)
     made = dataclasses.make_dataclass(cls_name, listed, bases=bases, namespace=namespace, **options)
     mark = caller_mark()
     if mark is not None:
         made.__module__ = mark
-    if matched is not None:
-        made.__match_args__ = matched
+    if is_guarded:
+        _set_match_args(made)
     return made
 
 

@@ -22,7 +22,7 @@ class _AgentEnumType(enum.EnumType):
             return super().__call__(value, **options)
         if cls._member_map_:
             # Not by way of `EnumType`, which asks again whether there are members: that table is the agent's to alter.
-            return cls.__new__(cls, (value, *names))
+            return cls.__new__(cls, (value, *names))  # type: ignore[call-arg, arg-type]
         if len(names) > 1:
             raise TypeError("write one list of names: Enum('Color', ['RED', 'GREEN'])")
         checked = _checked_names(names[0] if names else options.pop("names"))

@@ -11,7 +11,7 @@ import copy
 from typing import Any, cast
 
 from .attributes import Patterns
-from .bindings import Receiver, call, guard
+from .bindings import Receiver, call, constant, guard
 from .names import CLASS_RECEIVERS, DEFINABLE, PRIVATES, is_dunder, is_risky, mangle
 
 __all__ = ["AgentTransformer"]
@@ -114,7 +114,7 @@ class AgentTransformer(_Statements):
         body = self.each(node.body)
         self.scope, self.class_name, self.receivers = outer
         if privates := self._privates_of(node):
-            node.keywords.append(ast.keyword(PRIVATES, ast.Constant(privates)))
+            node.keywords.append(ast.keyword(PRIVATES, constant(privates)))
         mark = ast.Assign([ast.Name("__module__", ast.Store())], guard("mark"))
         node.body = _after_docstring(body, [ast.copy_location(mark, node)])
         return node
