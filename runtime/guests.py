@@ -15,12 +15,13 @@ from .events import CodeCrossed, announce
 from .exports import Export
 from .exposure import Interface, interface_of
 from .options import BOTH_WALLS, DEFAULT_LIMITS
-from .peer import THEIRS, Peer, split_arguments
+from .peer import THEIRS, Peer, is_plain, split_arguments
 from .proxy import Proxy
 from .session import Asked
 from .visits.handle import Handle, remember
 from .visits.office import Office
 from .visits.visit import Scope
+from .wire.kinds import PLAIN
 from .wire.messages import Body, Call, Code, Fault, Message, NeedCode, Output
 from .wire.values import Mobile, encode_values
 
@@ -92,8 +93,11 @@ class GuestPeer(Peer):
         if self.driver.error is not None:  # perhaps `closed` did not see this scope any more
             scope.cancel(VisitEnded("the caller's connection is over"))
         enter(scope)
-        args, kwargs = split_arguments(message, self.decode(message.body, asked.blobs))
-        return self.encode((self.invoke(asked, export, args, kwargs),), _result_label)
+        body = message.body
+        values = body.roots if is_plain(body) else self.decode(body, asked.blobs)
+        args, kwargs = split_arguments(message, values)
+        result = self.invoke(asked, export, args, kwargs)
+        return (Body([result]), []) if type(result) in PLAIN else self.encode((result,), _result_label)
 
     def answered(self, asked: Asked) -> None:
         scope = self._scopes.pop(asked, None)

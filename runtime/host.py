@@ -5,7 +5,7 @@ import secrets
 import signal
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from ipaddress import ip_address
 from os import PathLike
 from pathlib import Path
@@ -33,7 +33,7 @@ from .transport import Transport
 from .uri import TLS_SCHEME, UNIX, URI, Listen
 from .visits.office import Office
 from .wire.codecs import CODECS
-from .workers import DEFAULT_THREADS, Parking, Workers
+from .workers import DEFAULT_THREADS, MOMENT_S, Parking, Workers
 
 __all__ = ["Host"]
 
@@ -111,7 +111,8 @@ class Host:
         self._ended = False
         self._serving = False
         self._tls: HostTLS | None = server_context(tls, state_dir) if place.scheme == TLS_SCHEME else None
-        self.office = Office(Admission(MemoryCodeStore(), self._compile), self._jailer, self.registration_of)
+        admission = Admission(MemoryCodeStore(), self._compile)
+        self.office = Office(admission, self._jailer, self.registration_of, self._later)
         sock = open_socket(place)
         self._port = 0 if place.scheme == UNIX else sock.getsockname()[1]
         self._parking = Parking("emporion-host")
@@ -288,6 +289,9 @@ class Host:
 
     def _compile(self, name: str, digest: str, source: str, isolation: Isolation) -> bytes:
         return compile_jailed(self._jailer(isolation.os), name, digest, source, isolation.language)
+
+    def _later(self, job: Callable[[], None]) -> None:
+        self._parking.call_at(time.monotonic() + MOMENT_S, job)
 
     # --- life ---------------------------------------------------------------------------------------------------
 

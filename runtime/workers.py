@@ -157,7 +157,10 @@ class Parking:
             self._alarm_number += 1
             heapq.heappush(self._alarms, (when_s, self._alarm_number, job))
             first = self._alarms[0][1] == self._alarm_number
-        if first:
+            late = self._closed
+        if late:
+            self._drain()
+        elif first:
             self._ring()
 
     def close(self) -> None:
@@ -169,8 +172,18 @@ class Parking:
         self._ring()
         if self._thread is not threading.current_thread():
             self._thread.join()
+        self._drain()
         self._epoll.close()
         os.close(self._bell)
+
+    def _drain(self) -> None:
+        """After the end: what was to come is done now, for it may hold a process or a socket."""
+        while True:
+            with self._lock:
+                if not self._alarms:
+                    return
+                job = heapq.heappop(self._alarms)[2]
+            _guarded(job)
 
     def _ring(self) -> None:
         with contextlib.suppress(OSError):

@@ -64,6 +64,23 @@ class _JailPeer(Peer):
         return super().fault_out(call, error)
 
 
+class _Printer:
+    """Where a world prints: a visit, once it has one."""
+
+    write: Callable[[str], None]
+
+    def __call__(self, text: str) -> None:
+        self.write(text)
+
+
+def _new_world() -> tuple[World, _Printer]:
+    printer = _Printer()
+    return World(write=printer), printer
+
+
+_worlds: list[tuple[World, _Printer]] = []  # made while the spare waits: 0.2 ms less of the visit's own time
+
+
 class NoSuchAttribute(Exception):
     """What a hosted method reads of an agent is not there; it gets an AttributeError, as from any object."""
 
@@ -73,7 +90,8 @@ class AgentsPeer(_JailPeer):
 
     def __init__(self, transport: Transport) -> None:
         super().__init__(transport)
-        self.world = World(write=self.write)
+        self.world, printer = _worlds.pop() if _worlds else _new_world()
+        printer.write = self.write
         self._departing = False
         self._manifests: dict[str, Mapping[str, str]] = {}  # by closure
         self._printed: list[str] = []
@@ -233,6 +251,7 @@ def warm_up() -> None:
         Call(3, 5, DIRECTORY, Op.CALL, "depart", [], host.encode(([],), str)[0]),
     ]
     AgentsPeer(_Recorded([b"".join(write_frame(codec.id, codec.encode(one))) for one in said])).driver.run()
+    _worlds[:] = [_new_world()]  # of this process's own: it seeds what is random in it
 
 
 class _Recorded:

@@ -31,13 +31,16 @@ class Office:
     Args:
         jailers: Gives the jailer with, or without, the operating system's wall.
         registration_of: What the host's register says of an object; None for one that is reached through another.
+        later: Runs a job, which waits for nothing, on another thread in a moment.
     """
 
     def __init__(self, admission: Admission, jailers: Callable[[bool], Jailer],
-                 registration_of: Callable[[object], Registered | None]) -> None:
+                 registration_of: Callable[[object], Registered | None],
+                 later: Callable[[Callable[[], None]], None]) -> None:
         self.admission = admission
         self.jailer = jailers
         self.registration_of = registration_of
+        self.later = later
 
     def perform(self, asked: Asked, export: Export, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         """Do what a call asks of a hosted object; a coroutine to its end; under the object's lock if it has one."""

@@ -26,7 +26,19 @@ WRAPPERS: Final = (
     types.ClassMethodDescriptorType,
     types.GetSetDescriptorType,
 )
+MOST_SEEN: Final = 30_000  # objects; they are about 4,000
 LEAVES: Final = (str, bytes, int, float, complex, bool, type(None))
+
+
+class Joined:
+    """Catches what a read-only view hands to an object that is joined to it."""
+
+    def __ror__(self, other: Any) -> Any:
+        return other
+
+
+def behind(view: Any) -> Any:
+    return view | Joined()
 
 
 def neighbours(value: Any) -> Iterator[tuple[str, Any]]:
@@ -38,7 +50,10 @@ def neighbours(value: Any) -> Iterator[tuple[str, Any]]:
         try:
             found = read(value, name)
             # A container that is made anew at each look is the agent's own.
-            if not isinstance(found, MUTABLE) or read(value, name) is found:
+            again = read(value, name)
+            if isinstance(found, types.MappingProxyType) and behind(found) is not behind(again):
+                continue
+            if not isinstance(found, MUTABLE) or again is found:
                 yield name, found
         except (AttributeError, TypeError, ValueError):
             continue
@@ -46,7 +61,9 @@ def neighbours(value: Any) -> Iterator[tuple[str, Any]]:
     if isinstance(value, (list, tuple, set, frozenset)):
         for index, item in enumerate(value):
             yield f"[{index}]", item
-    elif isinstance(value, (dict, types.MappingProxyType)):
+    elif isinstance(value, types.MappingProxyType):
+        yield "behind the view", behind(value)
+    elif isinstance(value, dict):
         for key, item in value.items():
             yield f"[{key!r}]", item
 
@@ -57,6 +74,7 @@ def reached() -> dict[int, tuple[str, Any]]:
     todo += [(name, value) for name, value in table.items() if name.isidentifier() and not name.startswith("__")]
     seen: dict[int, tuple[str, Any]] = {}
     while todo:
+        assert len(seen) < MOST_SEEN, f"the walk does not end: {todo[-1][0]}"
         path, value = todo.pop()
         # Slots, and the guards' own wrappers, are made anew at each look and lead to nothing but more of their kind.
         if id(value) in seen or isinstance(value, (*LEAVES, *WRAPPERS)) or path.count(".") > 9:

@@ -7,6 +7,6 @@ guards and the facades run inside a visit, beside the agent. Neither half is a b
 - `scopes`, `bindings`, `attributes`, `transformer`, `policy`: source text to code object, or every complaint at once
 - `ownership`, `guards`, `watched`, `formatting`, `builtin_table`: what compiled agent code calls where names alone do
   not decide
-- `facade`, `facades`, `stdlib_*`: the modules agents may import
+- `facade`, `facades`, `stdlib_*`, `hardened`: the modules agents may import
 - `world`: the modules of one visit
 """

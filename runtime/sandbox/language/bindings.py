@@ -150,7 +150,8 @@ class Bindings(_Base):
     def define(self, targets: list[ast.expr], value: ast.expr | None) -> None:
         """Allow the dunder names that a class or a module defines by plain assignment."""
         # A `__new__` that no def defines could return what it likes (see `AgentTransformer.visit_Return`).
-        allowed = DEFINABLE - {"__new__"} if self.scope.is_class else MODULE_DUNDERS if self.scope.parent is None else frozenset()
+        in_class = DEFINABLE - {"__new__"}
+        allowed = in_class if self.scope.is_class else MODULE_DUNDERS if self.scope.parent is None else frozenset()
         for target in targets:
             if isinstance(target, ast.Name) and target.id in allowed:
                 self.definitions.add(id(target))

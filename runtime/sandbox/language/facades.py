@@ -45,8 +45,15 @@ import uuid
 from types import ModuleType
 from typing import Any, Final
 
-from . import hardened  # noqa: F401  (first: it mends caches that the modules below share)
-from . import stdlib_collections, stdlib_copy, stdlib_dataclasses, stdlib_enum, stdlib_functools
+from . import (
+    hardened,  # noqa: F401  (importing it mends the caches of what follows)
+    stdlib_collections,
+    stdlib_copy,
+    stdlib_dataclasses,
+    stdlib_enum,
+    stdlib_functools,
+    stdlib_graphlib,
+)
 from .builtin_table import ALLOWED_BASES
 from .facade import Facade, make_facade
 from .formatting import formatter_class
@@ -153,7 +160,7 @@ _CONTENTS: Final[dict[str, dict[str, Any]]] = {
     | _replaced(
         stdlib_functools, "singledispatch singledispatchmethod total_ordering update_wrapper wraps"
     ),
-    "graphlib": _names(graphlib, "CycleError TopologicalSorter"),
+    "graphlib": _names(graphlib, "CycleError") | _replaced(stdlib_graphlib, "TopologicalSorter"),
     "hashlib": _names(
         hashlib,
         """blake2b blake2s md5 new pbkdf2_hmac sha1 sha224 sha256 sha384 sha3_224 sha3_256 sha3_384 sha3_512 sha512

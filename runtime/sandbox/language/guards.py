@@ -130,7 +130,8 @@ def write_name(target: Any, name: str) -> None:
 def store_watched(target: Any, name: str) -> Any:
     """`target` itself, if agents may alter it and its watched `name`, which ``+=`` reads too, is nobody else's."""
     store(target)
-    if _provider(name, class_mro(target if issubclass(type(target), type) else type(target))) is None:
+    provider = _provider(name, class_mro(target if issubclass(type(target), type) else type(target)))
+    if provider is None or is_own_class(provider):
         return target
     raise TypeError(f"write x.{name} = x.{name} + ...: {describe(target)} has {name!r} from a class of the library")
 

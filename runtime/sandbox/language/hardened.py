@@ -47,6 +47,11 @@ def _mend_re() -> None:
         if hasattr(re, name):
             setattr(re, name, _with_exact(getattr(re, name)))
 
+    def missing(cls: Any, value: Any) -> Any:
+        return super(re.RegexFlag, cls)._missing_(_exact(value))  # it is kept under this value
+
+    re.RegexFlag._missing_ = classmethod(missing)  # type: ignore[assignment]
+
 
 def _mend_typing() -> None:
     """Without its caches: their keys are any objects at all."""

@@ -25,7 +25,8 @@ def namedtuple(
     """`collections.namedtuple`; ValueError for a field that agents may not name."""
     names = field_names.replace(",", " ").split() if type(field_names) is str else [str(name) for name in field_names]
     checked = [name if rename and not name.isidentifier() else check_field_name(name) for name in names]
-    made = collections.namedtuple(typename, checked, rename=rename, defaults=defaults, module=caller_mark())
+    make: Any = collections.namedtuple
+    made = make(typename, checked, rename=rename, defaults=defaults, module=caller_mark())
     trim_match_args(made)
     return made
 
@@ -70,10 +71,9 @@ TypedDict: Final = _ClassForm("TypedDict")
 def _user_class(real: Any, **changed: Any) -> Any:
     """`UserDict` and its like with other ways to copy and to format.
 
-    The standard `format` is unguarded; the standard copy
-    updates the ``__dict__`` of whatever the class's `__new__` returned, be it the library's. A class
-    of its own, not a subclass: ``super()`` with two arguments would find the method behind it. Its methods get globals
-    in which the class's name means this class.
+    The standard `format` is unguarded; the standard copy updates the ``__dict__`` of whatever the class's `__new__`
+    returned, be it the library's. A class of its own, not a subclass: ``super()`` with two arguments would find the
+    method behind it. Its methods get globals in which the class's name means this class.
     """
     scope = dict(vars(collections))
     namespace: dict[str, Any] = {"__module__": "collections", "__doc__": real.__doc__, **changed}

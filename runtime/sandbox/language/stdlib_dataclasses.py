@@ -110,7 +110,7 @@ def _guards_matching(bases: Iterable[type], names: Iterable[str], options: dict[
 def _set_match_args(made: Any) -> None:
     """The standard `__match_args__`, up to the first name that a pattern may not read."""
     names = (field.name for field in dataclasses.fields(made) if field.init and not field.kw_only)
-    made.__match_args__ = tuple(itertools.takewhile(is_matchable, names))
+    type.__setattr__(made, "__match_args__", tuple(itertools.takewhile(is_matchable, names)))
 
 
 def make_dataclass(
