@@ -17,7 +17,7 @@ lint: $(VENV)/.ready
 
 bench: $(VENV)/.ready
 	# Without a network the peers stay away, and the benchmark says so.
-	-$(PY) -m pip install --quiet --disable-pip-version-check -e '.[bench]' 'msgpack>=1'
+	-$(PY) -m pip install --quiet --disable-pip-version-check -e '.[bench]'
 	$(PY) benchmarks/run.py $(BENCH)
 
 $(VENV)/.ready: pyproject.toml

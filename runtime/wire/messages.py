@@ -58,7 +58,6 @@ class Call(msgspec.Struct, array_like=True, tag=1, gc=False, forbid_unknown_fiel
     keywords: list[str]
     body: Body
     deadline_ms: int = 0  # time left when sent; 0: none
-    oneway: bool = False  # an answer comes once everything has arrived, before the method runs
 
 
 class Result(msgspec.Struct, array_like=True, tag=2, gc=False, forbid_unknown_fields=True):

@@ -600,6 +600,47 @@ import sys_ if False else None if False else math if False else None
 """.replace("import sys_ if False else None if False else math if False else None\n", ""),
 )
 
+program(
+    "beside the guards",
+    """
+import enum, graphlib, random, re
+from collections import UserString
+from dataclasses import dataclass
+class Once:
+    made = None
+    def __new__(cls, *a):
+        if cls.made is None: cls.made = super().__new__(cls)
+        return cls.made
+class Answer:
+    def __new__(cls): return 42
+class Planet(enum.Enum):
+    def __new__(cls, mass, name):
+        one = object.__new__(cls); one._value_ = mass; one.label = name
+        return one
+    EARTH = 6, "e"
+class Dull(random.Random):
+    def __init__(self): super().__init__(1)
+    def random(self): return 0.25
+class Report:
+    obj = 1
+    def __init__(self): self.format = ""
+    def add(self): self.format += "x"; self.obj += 1; return self.format, self.obj
+class Sub(Report): pass
+Sub.obj += 5
+@dataclass
+class Row:
+    x: int
+    format: str = "f"
+    def __post_init__(self): self.seen = True
+match Row(3):
+    case Row(x): print(x)
+print(Once() is Once(1), Answer(), Planet.EARTH.label, Planet(6), Dull().randrange(4), Report().add(), Sub.obj, Report.obj)
+print(UserString("{} {a}").format(1, a=2), UserString("{a:>3}").format_map({"a": 1}), UserString("ab") * 2, UserString("a") + "b")
+sorter = graphlib.TopologicalSorter({"d": {"b"}, "b": {"a"}}); print(list(sorter.static_order()))
+print(list(Planet.__members__), dict(re.compile("(?P<n>x)(?P<m>y)").groupindex), re.sub("(a)", r"<\\1>", "aba", flags=re.I | re.M))
+""",
+)
+
 
 def plainly(source: str, patch: pytest.MonkeyPatch) -> str:
     """What CPython prints for `source`."""

@@ -30,7 +30,7 @@ CODEC = MsgpackCodec()
 @pytest.mark.parametrize(
     "message",
     [
-        Call(1, 2, 3, 0, "buy", ["count"], Body([1, [0]], [[0, 1.5, None]], [{"m": "0" * 64}]), 500, True),
+        Call(1, 2, 3, 0, "buy", ["count"], Body([1, [0]], [[0, 1.5, None]], [{"m": "0" * 64}]), 500),
         Result(1, Body([2**64 - 1, -(2**63)])),
         Fault(1, "ValueError", "text", "traceback", Body([])),
         Release({1: 2}),
