@@ -7,7 +7,7 @@ from typing import Final
 from ..errors import ConnectionLost, ProtocolError
 from .transport import Transport
 from .wire.codecs import Codec
-from .wire.frames import FrameReader, write_frame
+from .wire.frames import FrameReader, longest_small, small_frame, write_frame
 from .wire.messages import Message
 
 __all__ = ["Arrived", "Channel"]
@@ -45,7 +45,11 @@ class Channel:
         self._max_frame_bytes = max_frame_bytes  # of this end; the other end has the same, or less
         self._frames = FrameReader(max_frame_bytes, self._codecs.keys())
         self._meter = meter
-        self._receive = transport.receive
+        self._small_bytes = longest_small(max_frame_bytes)
+        # Found once instead of with every message.
+        self._receive, self._single = transport.receive, self._frames.single
+        self._encode = {codec.id: codec.encode for codec in self._codecs.values()}
+        self._decode = {codec.id: codec.decode for codec in self._codecs.values()}
         self._trailing = trailing
         self.hides = transport.hides  # whether bytes can wait on this side of the socket
         self._writing = threading.Lock()
@@ -61,8 +65,12 @@ class Channel:
         Raises:
             ConnectionLost: The peer is gone. After any error nothing more may be sent: half a frame may be out.
         """
-        writer = self._codecs[codec or self.default_codec]
-        buffers = write_frame(writer.id, writer.encode(message), blobs, max_frame_bytes=self._max_frame_bytes)
+        codec = codec or self.default_codec
+        body = self._encode[codec](message)
+        if blobs or len(body) > self._small_bytes:
+            buffers = write_frame(codec, body, blobs, max_frame_bytes=self._max_frame_bytes)
+        else:
+            buffers = [small_frame(codec, body)]
         try:
             if not self._writing.acquire(blocking=False) and not self._writing.acquire(timeout=TURN_S):
                 self.full()  # whoever sends waits for the peer, and this thread with it: it must not be the reader
@@ -94,10 +102,10 @@ class Channel:
                 return None
             data = received
         if self._meter is None:
-            single = self._frames.single(data)
+            single = self._single(data)
             if single is not None:  # nearly always
                 codec, body = single
-                return [(self._codecs[codec].decode(body), _NO_BLOBS, codec)]
+                return [(self._decode[codec](body), _NO_BLOBS, codec)]
         return self._receive_more(data)
 
     def _receive_more(self, data: bytes) -> list[Arrived]:

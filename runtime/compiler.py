@@ -46,6 +46,7 @@ def compile_jailed(jailer: Jailer, name: str, digest: str, source: str, language
             peer.driver.close()
     finally:
         jailed.close()
+        jailer.refill()
     if type(code) is not bytes:
         raise CodeDenied(name, "upload", "the compiler gave no code")
     return code

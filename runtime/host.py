@@ -112,7 +112,7 @@ class Host:
         self._serving = False
         self._tls: HostTLS | None = server_context(tls, state_dir) if place.scheme == TLS_SCHEME else None
         admission = Admission(MemoryCodeStore(), self._compile)
-        self.office = Office(admission, self._jailer, self.registration_of, self._later)
+        self.office = Office(admission, self._jailer, self.registration_of, self._later, self._refill)
         sock = open_socket(place)
         self._port = 0 if place.scheme == UNIX else sock.getsockname()[1]
         self._parking = Parking("emporion-host")
@@ -292,6 +292,9 @@ class Host:
 
     def _later(self, job: Callable[[], None]) -> None:
         self._parking.call_at(time.monotonic() + MOMENT_S, job)
+
+    def _refill(self, os_wall: bool) -> None:
+        self._workers.submit(lambda: self._jailers[os_wall].refill())
 
     # --- life ---------------------------------------------------------------------------------------------------
 

@@ -14,11 +14,6 @@ from .protocol import EXIT_CRASHED, EXIT_MEMORY, ROLES, WallReport
 
 __all__ = ["EXIT_CRASHED", "EXIT_MEMORY", "Exit", "Jailed", "Jailer", "WallReport"]
 
-# Making a spare takes some 6 ms of a processor, about as much as a whole short visit; done during the visit it doubles
-# its time where there is one processor. So it waits a moment, unless none is left.
-REFILL_AFTER_S: Final = 0.02
-REFILL_THREAD: Final = "emporion-refill"  # comes and goes
-
 VISIT_ENTRY: Final = "emporion.runtime.sandbox.visit:main"
 
 
@@ -45,7 +40,6 @@ class Jailer:
         self._keeper: Keeper | None = None
         self._walls: WallReport | None = None
         self._pool: deque[Jailed] = deque()
-        self._refilling: threading.Timer | None = None
         self._closed = False
 
     def start(self) -> None:
@@ -75,8 +69,19 @@ class Jailer:
             jailed.close()
             raise
         keeper.watch(jailed, limits.wall_s)
-        self._refill_soon(keeper)
+        if not self._pool:
+            self._refill(keeper)  # the next visit would find nobody: better that this one shares its processor
         return jailed
+
+    def refill(self) -> None:
+        """Have spares ready again; for whoever has ended a visit.
+
+        Making a spare takes some 6 ms of a processor, about as much as a whole short visit; done while the visit runs
+        it doubles the visit's time where there is one processor.
+        """
+        keeper = self._keeper
+        if keeper is not None:
+            self._refill(keeper)
 
     def report(self) -> WallReport:
         """Which walls stand on this machine; starts the zygote to find out. Raises `SandboxUnavailable`."""
@@ -88,8 +93,6 @@ class Jailer:
         """End the zygote and every process in it, wait until they are reaped, close all descriptors. Idempotent."""
         with self._lock:
             self._closed = True
-            if self._refilling is not None:
-                self._refilling.cancel()
             keeper, self._keeper = self._keeper, None
             self._retire(keeper)
 
@@ -131,19 +134,8 @@ class Jailer:
                 jailed.discard()
         return keeper.spawn()
 
-    def _refill_soon(self, keeper: Keeper) -> None:
-        with self._lock:
-            low = not self._pool and self._spares > 0
-            if not low and self._refilling is None and len(self._pool) < self._spares:
-                self._refilling = threading.Timer(REFILL_AFTER_S, self._refill, (keeper,))
-                self._refilling.name, self._refilling.daemon = REFILL_THREAD, True
-                self._refilling.start()
-        if low:
-            self._refill(keeper)
-
     def _refill(self, keeper: Keeper) -> None:
         with self._lock:
-            self._refilling = None
             if keeper is self._keeper and keeper.alive:
                 with suppress(SandboxUnavailable):  # the zygote died this moment: the next visit starts a new one
                     self._fill(keeper)

@@ -16,14 +16,14 @@ from ...errors import CodeDenied, ConnectionLost, NotExposed, ProtocolError
 from ..channel import Channel
 from ..driver import Driver
 from ..exports import Export
-from ..exposure import Interface
+from ..exposure import Interface, expose
 from ..peer import DIRECTORY, OURS, Peer
 from ..proxy import Proxy, peer_and_number
 from ..session import Asked
 from ..transport import PlainTransport, Transport
 from ..wire.codecs import CODECS
 from ..wire.frames import write_frame
-from ..wire.messages import Body, Call, Message, Op, Output, Provide
+from ..wire.messages import Body, Call, Message, Op, Output, Provide, Result
 from ..wire.values import Mobile
 from .language.ownership import WRITABLE
 from .language.policy import PolicyRefused, compile_module
@@ -224,12 +224,20 @@ class Warm:
         self.seen = []
 
     def look(self, shop):
-        for price in range(3):
-            self.seen.append(f"{shop} {price}")
+        for number in range(8):
+            self.seen.append(f"{shop.price(number)} {number}")
         print(len(self.seen))
         return self.seen
 """
 _warm_code: list[bytes] = []
+
+
+class _Shop:
+    """What the agent of the warm-up asks; the recorded conversation has the answers."""
+
+    @expose
+    def price(self, number: int) -> int:
+        raise AssertionError(f"the host answers for price({number})")
 
 
 def prepare() -> None:
@@ -247,7 +255,8 @@ def warm_up() -> None:
     said: list[Message] = [
         Provide([("warm", _WARM["warm"], _warm_code[0])]),
         Call(1, 1, DIRECTORY, Op.CALL, "load", [], host.encode(([agent],), str)[0]),
-        Call(2, 3, 1, Op.CALL, "look", [], host.encode(("shop",), str)[0]),
+        Call(2, 3, 1, Op.CALL, "look", [], host.encode((_Shop(),), str)[0]),
+        *(Result(number, Body([100])) for number in range(1, 9)),
         Call(3, 5, DIRECTORY, Op.CALL, "depart", [], host.encode(([],), str)[0]),
     ]
     AgentsPeer(_Recorded([b"".join(write_frame(codec.id, codec.encode(one))) for one in said])).driver.run()

@@ -32,28 +32,30 @@ class Office:
         jailers: Gives the jailer with, or without, the operating system's wall.
         registration_of: What the host's register says of an object; None for one that is reached through another.
         later: Runs a job, which waits for nothing, on another thread in a moment.
+        refill: Has that jailer make good for a process that was used; waits for nothing.
     """
 
     def __init__(self, admission: Admission, jailers: Callable[[bool], Jailer],
                  registration_of: Callable[[object], Registered | None],
-                 later: Callable[[Callable[[], None]], None]) -> None:
+                 later: Callable[[Callable[[], None]], None], refill: Callable[[bool], None]) -> None:
         self.admission = admission
         self.jailer = jailers
         self.registration_of = registration_of
         self.later = later
+        self.refill = refill
 
     def perform(self, asked: Asked, export: Export, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         """Do what a call asks of a hosted object; a coroutine to its end; under the object's lock if it has one."""
         lock = export.realm.lock
         if lock is None or self.registration_of(export.obj) is None:
-            return _run(perform(export.obj, asked.message, args, kwargs))
+            result = perform(export.obj, asked.message, args, kwargs)
+            return _run(result) if type(result) is CoroutineType else result
         with lock:
-            return _run(perform(export.obj, asked.message, args, kwargs))
+            result = perform(export.obj, asked.message, args, kwargs)
+            return _run(result) if type(result) is CoroutineType else result
 
 
 def _run(result: Any) -> Any:
-    if type(result) is not CoroutineType:
-        return result
     # An agent that a hosted coroutine called may ask for another one, on this thread, whose loop is busy with the
     # first. That one stands still until the answer is here, as any caller does; the second has a loop of its own.
     outer = asyncio._get_running_loop()

@@ -26,8 +26,17 @@ EXIT_WAIT_S: Final = 2.0  # from a visit's socket closing to the report of its p
 ENTRANCE_LOOK_S: Final = 0.25  # how often a thread that waits for its turn looks whether the visit is still there
 
 
+_OVER: Final = VisitEnded("the visit ended with the call that the agent came with")  # only its text is raised
+
+
 class Scope:
     """One call of a client's: whose it is, what it may do, its handles, and its visit once there is one."""
+
+    # One is made for every call: slots take half the time.
+    __slots__ = (
+        *("_kept", "_loaded", "_opening", "_output", "_over", "_visit", "brought", "caller", "fresh", "handles"),
+        *("home", "office", "realm"),
+    )
 
     def __init__(self, realm: Realm, caller: Caller, office: Office, *, output: Callable[[str, str], None]) -> None:
         self.home = realm  # of the object that was called: its limits and walls are the visit's
@@ -133,7 +142,7 @@ class Scope:
 
     def end(self) -> None:
         """The call is over and answered. Idempotent; comes after every call, cancelled or not."""
-        self._over = self._over or VisitEnded("the visit ended with the call that the agent came with")
+        self._over = self._over or _OVER
         if self._visit is not None:
             self._visit.leave()
             self._visit.report()
@@ -251,6 +260,7 @@ class Visit:
         self._jailed.kill()
         self.peer.driver.close(VisitEnded("the visit is over"))
         self._jailed.discard()
+        self._scope.office.refill(self._scope.home.isolation.os)
 
     def report(self) -> None:
         """Say that the visit is over, once; not in `end`, which may run where nothing may wait, not even for a log."""

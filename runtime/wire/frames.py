@@ -12,7 +12,7 @@ import msgspec
 
 from ...errors import ProtocolError, ValueNotPortable
 
-__all__ = ["Frame", "FrameReader", "write_frame"]
+__all__ = ["Frame", "FrameReader", "longest_small", "small_frame", "write_frame"]
 
 _LENGTH: Final = struct.Struct(">I")
 _HEADER: Final = struct.Struct(">IBI")
@@ -142,6 +142,17 @@ def _frame(data: bytes | bytearray, start: int, length: int, codec: int, size: i
     if first + size == end:
         return Frame(codec, body)
     return Frame(codec, body, memoryview(data)[first + size : end])
+
+
+def longest_small(max_frame_bytes: int) -> int:
+    """The longest body for `small_frame` where the other end takes frames of `max_frame_bytes`."""
+    return min(_SMALL, max_frame_bytes - _FIXED)
+
+
+def small_frame(codec: int, body: bytes) -> bytes:
+    """A frame without blobs around a body of at most `longest_small` bytes: one buffer, as nearly all are."""
+    size = len(body)
+    return _HEADER.pack(_FIXED + size, codec, size) + body
 
 
 def write_frame(

@@ -16,7 +16,7 @@ from emporion.errors import ConfigurationError, SandboxUnavailable
 from emporion.runtime.options import Limits
 from emporion.runtime.sandbox.libc import syscall
 from emporion.runtime.sandbox.probe import ENTRY, attempt, run_in
-from emporion.runtime.sandbox.supervisor import REFILL_THREAD, Jailer
+from emporion.runtime.sandbox.supervisor import Jailer
 from emporion.runtime.sandbox.syscalls import number_of
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the sandbox needs Linux")
@@ -222,12 +222,12 @@ def test_many_visits_at_once_each_get_a_process(jailer: Jailer) -> None:
 
 def test_two_hundred_visits_leave_nothing_behind() -> None:
     def counts() -> tuple[int, int]:
-        threads = [thread for thread in threading.enumerate() if thread.name != REFILL_THREAD]
-        return len(list(Path("/proc/self/fd").iterdir())), len(threads)
+        return len(list(Path("/proc/self/fd").iterdir())), threading.active_count()
 
     outside, family = counts(), descendants(os.getpid())
     with Jailer(entry=ENTRY) as jailer:
         jailer.open(LIMITS).close()
+        jailer.refill()
         wait_until(lambda: len(descendants(os.getpid()) - family) == 4)  # zygote, its guardian, two spares
         inside = counts()
         for number in range(200):
@@ -236,6 +236,7 @@ def test_two_hundred_visits_leave_nothing_behind() -> None:
                 run_in(jailed, "said = 1")
             jailed.close() if number % 3 else jailed.discard()
 
+        jailer.refill()
         # What was discarded is reaped in its own time, and a new spare's pidfd comes when it is born.
         wait_until(lambda: len(descendants(os.getpid()) - family) == 4)
         wait_until(lambda: counts() == inside)
