@@ -21,7 +21,6 @@ from .session import Asked
 from .visits.handle import Handle, remember
 from .visits.office import Office
 from .visits.visit import Scope
-from .wire.kinds import PLAIN
 from .wire.messages import Body, Call, Code, Fault, Message, NeedCode, Output
 from .wire.values import Mobile, encode_values
 
@@ -96,8 +95,7 @@ class GuestPeer(Peer):
         body = message.body
         values = body.roots if is_plain(body) else self.decode(body, asked.blobs)
         args, kwargs = split_arguments(message, values)
-        result = self.invoke(asked, export, args, kwargs)
-        return (Body([result]), []) if type(result) in PLAIN else self.encode((result,), _result_label)
+        return self.encode_result(self.invoke(asked, export, args, kwargs))
 
     def answered(self, asked: Asked) -> None:
         scope = self._scopes.pop(asked, None)
@@ -265,10 +263,6 @@ class GuestPeer(Peer):
             return answer.sources
         assert type(answer) is Fault
         raise self.fault_in(answer, blobs)
-
-
-def _result_label(_: int) -> str:
-    return "result"
 
 
 class _Census:

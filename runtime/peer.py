@@ -202,13 +202,18 @@ class Peer:
         export = None if message.target == DIRECTORY else self.exports.get(message.target)
         if export is not None:
             self.check(export, message)
-        values = self.decode(message.body, asked.blobs)
+        body = message.body
+        values = body.roots if is_plain(body) else self.decode(body, asked.blobs)
         args, kwargs = split_arguments(message, values)
         if export is None:
             result = self.directory(message.method, args, kwargs)
         else:
             result = self.invoke(asked, export, args, kwargs)
-        return self.encode((result,), _result_label)
+        return self.encode_result(result)
+
+    def encode_result(self, result: object) -> tuple[Body, list[bytes]]:
+        """A call's result as it travels."""
+        return (Body([result]), []) if type(result) in PLAIN else self.encode((result,), _result_label)
 
     def fault_out(self, call: int, error: BaseException) -> tuple[Message, Sequence[bytes]]:
         """The fault for an exception, with its traceback as text."""
