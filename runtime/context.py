@@ -10,7 +10,7 @@ from ..validators.connection import Connection
 if TYPE_CHECKING:
     from .visits.visit import Scope
 
-__all__ = ["MAX_NESTED", "Caller", "caller", "current_scope", "descend", "enter", "too_deep"]
+__all__ = ["MAX_NESTED", "Caller", "caller", "current_scope", "descend", "enter", "here", "too_deep"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class _Current(threading.local):
     nested = 0
 
 
-_current = _Current()
+here: Final = _Current()
 
 
 def caller() -> Caller:
@@ -53,20 +53,20 @@ def caller() -> Caller:
 
 def current_scope() -> "Scope | None":
     """The scope of the call that this thread serves."""
-    return _current.scope
+    return here.scope
 
 
 def enter(scope: "Scope | None") -> "Scope | None":
     """Let this thread work for `scope`; gives the one before, to be entered again when the work is done."""
-    before = _current.scope
-    _current.scope = scope
+    before = here.scope
+    here.scope = scope
     return before
 
 
 def descend(by: int = 1) -> bool:
     """One call deeper into this thread, or with -1 back up; False where that is too deep."""
-    _current.nested += by
-    return _current.nested <= MAX_NESTED
+    here.nested += by
+    return here.nested <= MAX_NESTED
 
 
 def too_deep() -> Exception:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Final, Protocol
 
 from ..agents.closure import closure_of
@@ -10,9 +11,8 @@ from ..agents.state import capture, name_of
 from ..errors import CodeDenied, ConfigurationError, EmporionError, NamingError, NotExposed, VisitEnded
 from ..validators.connection import Connection
 from .code.admission import Realm, Traveller
-from .context import Caller, current_scope, descend, enter, too_deep
+from .context import MAX_NESTED, Caller, current_scope, here, too_deep
 from .events import CodeCrossed, announce
-from .exports import Export
 from .exposure import Interface, interface_of
 from .options import BOTH_WALLS, DEFAULT_LIMITS
 from .peer import THEIRS, Peer, is_plain, split_arguments
@@ -21,7 +21,8 @@ from .session import Asked
 from .visits.handle import Handle, remember
 from .visits.office import Office
 from .visits.visit import Scope
-from .wire.messages import Body, Call, Code, Fault, Message, NeedCode, Output
+from .wire.kinds import PLAIN
+from .wire.messages import Body, Call, Code, Fault, Message, NeedCode, Op, Output
 from .wire.values import Mobile, encode_values
 
 __all__ = ["GuestPeer", "Registration", "Registry"]
@@ -29,6 +30,7 @@ __all__ = ["GuestPeer", "Registration", "Registry"]
 FETCH_S: Final = 30.0  # for the sources of one closure: 8 MiB at the most, over a slow line
 # For objects that are handed out while no call runs, by a thread of the host's own: nobody decided about code for them.
 NOBODYS: Final = Realm("", None, DEFAULT_LIMITS, BOTH_WALLS)
+_NO_KEYWORDS: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
 class Registration:
@@ -59,6 +61,7 @@ class GuestPeer(Peer):
     def __init__(self, registry: Registry, connection: Connection, where: str) -> None:
         super().__init__(where, tracebacks=registry.tracebacks)
         self._registry = registry
+        self._office = registry.office
         self.connection = connection
         self.caller = Caller(connection.identity, connection.address, connection.certificate, connection)
         self._scopes: dict[Asked, Scope] = {}
@@ -75,35 +78,34 @@ class GuestPeer(Peer):
         return registration
 
     def serve(self, asked: Asked) -> tuple[Message, Sequence[bytes]]:
-        before = enter(None)
+        before, here.scope = here.scope, None
+        here.nested += 1
         try:
-            return super().serve(asked) if descend() else self.fault_out(asked.message.call, too_deep())
+            return super().serve(asked) if here.nested <= MAX_NESTED else self.fault_out(asked.message.call, too_deep())
         finally:
-            descend(-1)
-            enter(before)  # only now: an exception that goes out may hold an agent, too
+            here.nested -= 1
+            here.scope = before  # only now: an exception that goes out may hold an agent, too
 
     def answer(self, asked: Asked, message: Call) -> tuple[Body, list[bytes]]:
         if message.target == 0:
             return super().answer(asked, message)
         export = self.exports.get(message.target)
-        self.check(export, message)
-        scope = Scope(export.realm, self.caller, self._registry.office, output=self._output)
-        self._scopes[asked] = scope
+        if message.op != Op.CALL or message.method not in export.interface.methods:
+            self.check(export, message)
+        scope = self._scopes[asked] = Scope(export.realm, self.caller, self._office, self._output)
         if self.driver.error is not None:  # perhaps `closed` did not see this scope any more
             scope.cancel(VisitEnded("the caller's connection is over"))
-        enter(scope)
+        here.scope = scope
         body = message.body
         values = body.roots if is_plain(body) else self.decode(body, asked.blobs)
-        args, kwargs = split_arguments(message, values)
-        return self.encode_result(self.invoke(asked, export, args, kwargs))
+        args, kwargs = split_arguments(message, values) if message.keywords else (values, _NO_KEYWORDS)
+        result = self._office.perform(asked, export, args, kwargs)
+        return (Body([result]), []) if type(result) in PLAIN else self.encode_result(result)
 
     def answered(self, asked: Asked) -> None:
         scope = self._scopes.pop(asked, None)
         if scope is not None:
             scope.end()  # only now: the caller need not wait for a process to die
-
-    def invoke(self, asked: Asked, export: Export, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
-        return self._registry.office.perform(asked, export, args, kwargs)
 
     @property
     def busy(self) -> bool:
@@ -179,7 +181,7 @@ class GuestPeer(Peer):
         if handle._number and not any(handle is one for one in scope.fresh):
             scope.visit().depart([handle])  # in an exception, where nobody looked before
         reference = handle._reference
-        store = self._registry.office.admission.store
+        store = self._office.admission.store
 
         def text(digest: str) -> str:
             source = store.get(digest)
@@ -204,7 +206,7 @@ class GuestPeer(Peer):
         foreign = {
             name: digest for name, digest in manifest.items() if all(brought.get(name) != digest for brought in own)
         }
-        self._registry.office.admission.download(foreign, scope.realm, self._traveller(scope))
+        self._office.admission.download(foreign, scope.realm, self._traveller(scope))
         for name, digest in foreign.items():
             if (name, digest) not in self._announced:
                 self._announced[name, digest] = text(digest)

@@ -12,6 +12,7 @@ from ..exposure import Interface
 from ..peer import perform
 from ..sandbox.supervisor import Jailer
 from ..session import Asked
+from ..wire.messages import Call, Op
 
 __all__ = ["Office", "Registered"]
 
@@ -48,7 +49,11 @@ class Office:
         """Do what a call asks of a hosted object; a coroutine to its end; under the object's lock if it has one."""
         lock = export.realm.lock
         if lock is None or self.registration_of(export.obj) is None:
-            result = perform(export.obj, asked.message, args, kwargs)
+            message = asked.message
+            if type(message) is Call and message.op == Op.CALL:
+                result = getattr(export.obj, message.method)(*args, **kwargs)
+            else:
+                result = perform(export.obj, message, args, kwargs)
             return _run(result) if type(result) is CoroutineType else result
         with lock:
             result = perform(export.obj, asked.message, args, kwargs)

@@ -38,7 +38,7 @@ class Scope:
         *("home", "office", "realm"),
     )
 
-    def __init__(self, realm: Realm, caller: Caller, office: Office, *, output: Callable[[str, str], None]) -> None:
+    def __init__(self, realm: Realm, caller: Caller, office: Office, output: Callable[[str, str], None]) -> None:
         self.home = realm  # of the object that was called: its limits and walls are the visit's
         self.realm = realm  # of the object whose code runs now: its validator decides what it hands out and takes
         self.caller = caller
