@@ -33,8 +33,9 @@ DIRECTORY: Final = 0  # the target of calls to the end itself
 _NOTHING: Final[Sequence[bytes]] = ()
 THEIRS, OURS = 0, 1  # a capability: an object of the sender's, or one of the receiver's that comes home
 
-# Proxies that were dropped are released with the next call; this many at the most wait for one.
-MAX_DROPPED: Final = 100
+
+# Of one capability. A proxy's class has a function for each, and a peer may make up many interfaces.
+MAX_MEMBERS: Final = 1_000
 
 
 class Peer:
@@ -247,7 +248,8 @@ class Peer:
 
     def _proxy(self, number: int, label: str, methods: list[Any], properties: list[Any]) -> Proxy:
         names = (*methods, *properties)
-        if len(names) > 10_000 or not all(type(n) is str and n.isidentifier() and not n.startswith("_") for n in names):
+        public = all(type(n) is str and n.isidentifier() and not n.startswith("_") for n in names)
+        if len(names) > MAX_MEMBERS or not public:
             raise ProtocolError("a capability whose members are no public names")
         with self._proxies_lock:
             proxy = self._proxies.get(number)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Proxy", "interface_of_proxy", "new_proxy", "peer_and_number", "received_again"]
 
-MAX_CLASSES: Final = 1_000  # proxy classes kept; a peer that invents interfaces pays for the others each time
+MAX_CLASSES: Final = 200  # proxy classes kept; a peer that invents interfaces pays for the others each time
 
 
 class Proxy:

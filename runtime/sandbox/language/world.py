@@ -5,6 +5,7 @@ A module is identified by its closure and its dotted name; the same name in two 
 
 import builtins
 import hashlib
+import random
 import types
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -63,6 +64,7 @@ class World:
         else:
             self._builtins = {**vars(builtins), "print": plain_print(write), "__import__": self._import}
         RANDOM.seed()
+        random.seed()  # what the library itself draws from: forked processes would all draw the same
 
     def add_closure(self, manifest: Mapping[str, str]) -> str:
         """Make the modules of `manifest` ({dotted name: SHA-256 of the source in hex}) known; idempotent.
