@@ -30,7 +30,7 @@ __all__ = ["Driver", "Server"]
 log = logging.getLogger("emporion.driver")
 
 # How long a worker waits for the next call before it gives the connection back to the selector. A hop through the
-# selector costs some 50 us; a client that pauses for longer than this does not notice it.
+# selector costs more than a whole call; a client that pauses for longer than this does not notice it.
 LINGER_S: Final = 0.005
 
 # Pongs and refusals that wait for the peer to take them: more than one read of 256 KiB can ask for.

@@ -40,7 +40,7 @@ __all__ = ["Host"]
 log = logging.getLogger("emporion.host")
 
 MAX_FRAME_BYTES: Final = 64 * 1024 * 1024  # one message of an accepted client, blobs included
-SPARES: Final = 4  # warm sandboxes, 2 to 4 MB each: what comes in a burst finds one ready
+SPARES: Final = 4  # warm sandboxes, of 1.6 MB of their own each: what comes in a burst finds one ready
 
 
 class Host:

@@ -25,7 +25,7 @@ __all__ = [
 
 READ_BYTES: Final = 16 * 1024  # one receive: a whole frame for nearly every call
 # While bulk data comes. Not always: CPython allocates the whole buffer for each receive, and one of this size costs a
-# mapping of fresh memory each time, 20 us; 16 KiB come from the heap.
+# mapping of fresh memory each time (mmap, page faults, munmap); 16 KiB come from the heap.
 BULK_BYTES: Final = 256 * 1024
 FIRST_WAIT_S: Final = 0.005
 _FIRST_WAIT: Final = struct.pack("@ll", 0, int(FIRST_WAIT_S * 1_000_000))  # a struct timeval

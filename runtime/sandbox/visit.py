@@ -78,7 +78,7 @@ def _new_world() -> tuple[World, _Printer]:
     return World(write=printer), printer
 
 
-_worlds: list[tuple[World, _Printer]] = []  # made while the spare waits: 0.2 ms less of the visit's own time
+_worlds: list[tuple[World, _Printer]] = []  # made while the spare waits, not in the visit's own time
 
 
 class NoSuchAttribute(Exception):
