@@ -28,9 +28,11 @@ from .errors import (
 if TYPE_CHECKING:
     from .runtime.client import connect
     from .runtime.context import Caller, caller
+    from .runtime.detaching import Ticket, dispatch, oneway
     from .runtime.exposure import expose
     from .runtime.host import Host
     from .runtime.options import Isolation, Limits
+    from .runtime.parcel import Parcel
     from .runtime.tls import TLS
     from .runtime.uri import URI
     from .runtime.wire.portable import portable
@@ -47,6 +49,8 @@ __all__ = [
     "caller",
     # calling
     "connect",
+    "oneway",
+    "dispatch",
     # deciding
     "ACCEPT",
     "CodeValidator",
@@ -59,7 +63,9 @@ __all__ = [
     "Connection",
     "Isolation",
     "Limits",
+    "Parcel",
     "TLS",
+    "Ticket",
     "URI",
     "Verifiers",
     # errors
@@ -89,14 +95,18 @@ _HOMES: Final = {
     "Host": "runtime.host",
     "Isolation": "runtime.options",
     "Limits": "runtime.options",
+    "Parcel": "runtime.parcel",
     "TLS": "runtime.tls",
+    "Ticket": "runtime.detaching",
     "URI": "runtime.uri",
     "Verdict": "validators.verdict",
     "Verifiers": "validators.verifiers",
     "caller": "runtime.context",
     "connect": "runtime.client",
     "deny": "validators.verdict",
+    "dispatch": "runtime.detaching",
     "expose": "runtime.exposure",
+    "oneway": "runtime.detaching",
     "portable": "runtime.wire.portable",
 }
 

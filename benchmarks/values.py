@@ -47,6 +47,9 @@ class _NoObjects:
     def mobile(self, *parts: object) -> Mobile | None:
         raise TypeError("no mobile objects here")
 
+    def named(self, *parts: object) -> object:
+        raise TypeError("no mobile code here")
+
     def fill(self, shell: object, state: object) -> None:
         raise TypeError("no mobile objects here")
 

@@ -1,50 +1,44 @@
 """The client's side: connecting, and a session that carries agents out and things home."""
 
 import logging
-import secrets
-import socket
-import ssl
-import threading
 import time
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from ..agents.closure import at_home, closure_of
-from ..agents.manifest import joined
-from ..agents.state import capture, name_of, new_shell, restore
-from ..errors import (
-    CallTimeout,
-    CodeDenied,
-    ConfigurationError,
-    ConnectionDenied,
-    ConnectionLost,
-    ProtocolError,
-)
+from ..agents.closure import at_home
+from ..agents.manifest import closure_id, digest_of, joined
+from ..agents.state import new_shell, restore
+from ..errors import CallTimeout, CodeDenied, ConnectionLost, ProtocolError
 from ..validators.code import CodeValidator, judge
-from ..validators.connection import ConnectionValidator, Credentials
-from .channel import Channel
+from ..validators.connection import ConnectionValidator
+from ..validators.consignment import Consignment
+from .code.flights import Flights
 from .code.importer import MobileModules
-from .driver import Driver
+from .context import current_scope
+from .crossing import Crossing
+from .dialing import CONNECT_S, Dialer, background, check_options, credentials
+from .driver import Answer, Driver
 from .events import one_line
-from .handshake import ClientHandshake
-from .peer import DIRECTORY, Peer
+from .exports import Export
+from .packing import definition_of, pack, take_apart
+from .parcel import Parcel, Sources, put_in
+from .peer import DIRECTORY, Peer, check_member, perform
 from .proxy import Proxy
-from .tls import TLS, check_fingerprint, client_context, end_point_binding
-from .tls_transport import TLSTransport
-from .transport import PlainTransport, Transport
-from .uri import TLS_SCHEME, UNIX, URI
-from .wire.codecs import CODECS
-from .wire.messages import Body, Code, NeedCode, Op, Output, Provide
-from .wire.values import Mobile
-from .workers import Parking, Workers
+from .session import Asked
+from .tls import TLS
+from .uri import UNIX, URI
+from .visits.handle import Handle, remember
+from .wire.messages import Body, Call, Code, NeedCode, Op, Output, Provide
+from .wire.values import Mobile, Named
 
 __all__ = ["ClientPeer", "connect"]
 
 agent_log = logging.getLogger("emporion.agent")
 
-MAX_FRAME_BYTES: Final = 64 * 1024 * 1024
-CONNECT_S: Final = 30.0  # for TCP, TLS and the handshake, where the user gives no time
-READ_BYTES: Final = 8 * 1024
+# For a source that another thread is fetching; then it is fetched twice. Not longer: that thread may wait for one of
+# the host's, which may wait for this one.
+JOIN_S: Final = 2.0
 
 
 def connect(
@@ -63,12 +57,16 @@ def connect(
 ) -> Any:
     """Connect to a hosted object; gives its proxy, a context manager that closes the connection.
 
+    Inside a hosted method agents are passed on through it, and what comes back is a handle in the visit of that call:
+    a process that hosts imports no code from elsewhere.
+
     Args:
         uri: As the host printed it. A fingerprint in it is checked.
         passphrase: Or what gives it when it is needed (a prompt, a keyring). A host that wants one denies "" and None.
         login: With it, `passphrase` is that login's password.
         identity: For a `connection_validator` of one's own, in place of passphrase and login.
-        mobile_code: Let agents of this program's own classes go out, and classes of the host's come in.
+        mobile_code: Let agents of this program's own classes go out, and classes of the host's come in. Without it
+            objects of such classes are `Parcel`s, which can be handed on and not opened.
         code_validator: Asked about each module that would come in; None accepts what the host sends.
         verify_host: False waives that the host proves itself: a stranger in between could read and alter everything.
         tls: A CA to trust, a certificate to show, fingerprints to accept.
@@ -81,16 +79,12 @@ def connect(
         ConfigurationError: What was asked for cannot be right.
     """
     uri = URI.parse(uri) if isinstance(uri, str) else uri
-    _check_options(uri, passphrase, login, identity, verify_host, tls, codec)
-    until_s = time.monotonic() + (CONNECT_S if timeout_s is None else timeout_s)
-    credentials = _credentials(passphrase, login, identity)
-    transport, handshake = _open(uri, credentials, connection_validator, verify_host, tls, codec, until_s)
-    peer = ClientPeer(uri, mobile_code=mobile_code, code_validator=code_validator, timeout_s=timeout_s)
-    parking, workers = _background()
-    codecs = [CODECS[codec], *(one for name, one in CODECS.items() if name != codec)]
-    channel = Channel(transport, codecs=codecs, max_frame_bytes=MAX_FRAME_BYTES, trailing=handshake.trailing)
-    peer.driver = Driver(channel, peer, initiator=True, parking=parking, workers=workers)
-    peer.driver.start()
+    check_options(uri, passphrase, login, identity, verify_host, tls, codec)
+    validator = connection_validator or ConnectionValidator()
+    proved = credentials(passphrase, login, identity)
+    dialer = Dialer(uri=uri, identity=proved, validator=validator, verify_host=verify_host, tls=tls, codec=codec)
+    peer = ClientPeer(dialer, mobile_code=mobile_code, code_validator=code_validator, timeout_s=timeout_s)
+    peer.open()
     try:
         proxy = peer.call(DIRECTORY, Op.CALL, "lookup", (uri.name,), {})
     except BaseException:
@@ -106,41 +100,90 @@ def connect(
 class ClientPeer(Peer):
     """Speaks with one host."""
 
-    def __init__(self, uri: URI, *, mobile_code: bool, code_validator: CodeValidator | None,
-                 timeout_s: float | None) -> None:
+    def __init__(self, dialer: Dialer, *, mobile_code: bool, code_validator: CodeValidator | None,
+                 timeout_s: float | None, before: "ClientPeer | None" = None) -> None:
+        """`before`: a connection to the same host that was cut, whose agents are to come home by this one."""
+        uri = dialer.uri
         super().__init__(uri.path if uri.scheme == UNIX else f"{uri.host}:{uri.port}")
         self.timeout_s = timeout_s
+        self.dialer = dialer
         self._address = uri.address if uri.scheme != UNIX else (uri.path, 0)
         self._mobile_code = mobile_code
         self._validator = code_validator
-        self._modules = MobileModules()
-        self._announced: dict[str, str] = {}  # digest: source; what the host may ask for
-        self._sent_on: dict[str, Mapping[str, str]] = {}  # of downloaded modules that went out again: their closure
+        # Made in a hosted method, it belongs to a process that hosts: what comes by it is never imported.
+        self._imports: bool = current_scope() is None if before is None else before._imports
+        self._modules: MobileModules = MobileModules() if before is None else before._modules
+        self._announced: dict[str, str] = {} if before is None else before._announced  # digest: source
+        # Of downloaded modules that went out again: their closure.
+        self._sent_on: dict[str, Mapping[str, str]] = {} if before is None else before._sent_on
+        self._passed: dict[str, Sources] = {} if before is None else before._passed  # parcels that went out: by closure
+        self._carried: weakref.WeakValueDictionary[str, Sources] = weakref.WeakValueDictionary()  # that have come
+        self._taking: Flights[str, str] = Flights()
+        self._crossing = Crossing(self, self._address, code_validator)
+
+    def open(self) -> None:
+        """Dial, shake hands, and begin the session; errors as for `connect`."""
+        until_s = time.monotonic() + (CONNECT_S if self.timeout_s is None else self.timeout_s)
+        channel = self.dialer.channel(until_s)
+        parking, workers = background()
+        self.driver = Driver(channel, self, initiator=True, parking=parking, workers=workers)
+        self.driver.start()
+
+    def reopened(self) -> "ClientPeer":
+        """A new connection in the place of this one, which was cut."""
+        again = type(self)(self.dialer, mobile_code=self._mobile_code, code_validator=self._validator,
+                           timeout_s=self.timeout_s, before=self)
+        again.open()
+        return again
+
+    def request(self, message: Call, blobs: Sequence[bytes], deadline_s: float | None) -> tuple[Answer, Any]:
+        scope = current_scope()
+        try:
+            if scope is None:
+                return self.driver.request(message, blobs, deadline_s=deadline_s)
+            return self._crossing.errand(scope, message, blobs, deadline_s)
+        except (ConnectionLost, CallTimeout) as error:
+            # Where several hosts pass an agent on, whoever hears of it wants to know which way was cut.
+            raise type(error)(f"connection to {self.where}: {error}") from None
 
     # --- what goes out ------------------------------------------------------------------------------------------
 
-    def mobile_out(self, obj: object) -> Mobile | None:
-        origin = self._modules.origin(type(obj))
+    def mobile_out(self, obj: object) -> Mobile | Named | None:
+        if isinstance(obj, Parcel):
+            self._announced.update(obj._sources)
+            self._passed[closure_id(obj._goods.manifest)] = obj._sources
+            return obj._taken_apart()
+        if isinstance(obj, Handle):
+            self._check_mobile(obj._reference.module)
+            return self._crossing.handle_out(current_scope(), obj)
+        origin = self._modules.origin(definition_of(obj))
         if origin is not None:
-            manifest, module, _ = origin
+            manifest, module, path = origin
             self._announced.update(self._downloaded(manifest))
             self._sent_on.update(dict.fromkeys(manifest.values(), manifest))
-            return Mobile(manifest, module, name_of(obj), capture(obj))
-        try:
-            closure = closure_of(type(obj))
-        except ConfigurationError:
-            return None  # not a class that could travel: the encoder says what else could be done
+            return take_apart(obj, Consignment(manifest), module, path)
+        packed = pack(obj)
+        if packed is None:
+            return None
+        closure, parts = packed
+        self._check_mobile(closure.module)
+        scope = current_scope()
+        if scope is not None:
+            self._crossing.pass_on(scope, closure.manifest, closure.sources.__getitem__)
+        else:
+            self._announced.update(closure.sources)
+        return parts
+
+    def _check_mobile(self, module: str) -> None:
         if not self._mobile_code:
-            raise CodeDenied(closure.module, "upload", "connect(..., mobile_code=True) lets agents go out")
-        self._announced.update(closure.sources)
-        return Mobile(closure.manifest, closure.module, name_of(obj), capture(obj))
+            raise CodeDenied(module, "upload", "connect(..., mobile_code=True) lets agents go out")
 
     def encode(self, values: Sequence[object], label: Callable[[int], str]) -> tuple[Body, list[bytes]]:
-        body, blobs = super().encode(values, label)
+        scope = current_scope()
+        encode = super().encode
+        body, blobs = encode(values, label) if scope is None else scope.encode(values, label, encode)
         if len(body.manifests) > 1:
-            # An agent and the basket in it may come from closures of which one is a part of the other: in the visit
-            # they are to be one world, where the basket's class exists once.
-            body.manifests = [dict(manifest) for manifest in joined(body.manifests)]
+            _join(body)
         return body, blobs
 
     def _downloaded(self, manifest: Mapping[str, str]) -> dict[str, str]:
@@ -149,55 +192,116 @@ class ClientPeer(Peer):
         return {digest: source for digest, source in found.items() if source is not None}
 
     def supply(self, asked: NeedCode) -> Code:
-        missing = [name for name, digest in asked.modules.items() if digest not in self._announced]
-        if missing:
-            raise CodeDenied(missing[0][:200], "upload", "it was not announced in a manifest")
-        return Code(asked.call, {digest: self._announced[digest] for digest in asked.modules.values()})
+        scope = current_scope()
+        passed = {} if scope is None else scope.supplies.get(self, {})
+        sources = {}
+        for name, digest in asked.modules.items():
+            source = self._announced.get(digest) or passed.get(digest)
+            if source is None:
+                raise CodeDenied(name[:200], "upload", "it was not announced in a manifest")
+            sources[digest] = source
+        return Code(asked.call, sources)
 
     # --- what comes in ------------------------------------------------------------------------------------------
 
-    def mobile_in(self, manifest: Mapping[str, str], module: str, qualname: str) -> object:
-        if module not in manifest:
-            raise ProtocolError("a mobile object whose manifest does not list its module")
-        if manifest[module] in self._announced:
-            return self._own_shell(module, manifest[module], qualname)
-        if not self._mobile_code:
-            raise CodeDenied(module, "download", "connect(..., mobile_code=True) lets classes come in")
-        closure = self._take_in(manifest)
-        try:
-            return new_shell(self._modules.load(closure, module, qualname))
-        except LookupError as error:
-            raise ProtocolError(f"the host sent an object without its class: {error}") from None
+    def mobile_in(self, goods: Consignment, module: str, qualname: str) -> object:
+        if current_scope() is not None and self._mobile_code:
+            return self._crossing.handle_in(goods, module, qualname, named=False)
+        parcel = self._parcel(goods, module, qualname, named=False)
+        return new_shell(self._definition(goods.manifest, module, qualname)) if parcel is None else parcel
 
-    def _own_shell(self, module: str, digest: str, qualname: str) -> object:
-        """For an object of a class that went out from here: this program's own, or one that it had downloaded."""
-        manifest = self._sent_on.get(digest)
-        if manifest is not None:  # asked first: in a process that also hosts, the host's own class would be found
-            return new_shell(self._modules.load(self._modules.add_closure(manifest), module, qualname))
+    def named_in(self, goods: Consignment, module: str, qualname: str) -> object:
+        if current_scope() is not None and self._mobile_code:
+            return self._crossing.handle_in(goods, module, qualname, named=True)
+        parcel = self._parcel(goods, module, qualname, named=True)
+        return self._definition(goods.manifest, module, qualname) if parcel is None else parcel
+
+    def _definition(self, manifest: Mapping[str, str], module: str, qualname: str) -> object:
+        """What stands under a name: in a module that went out from here, or in one that came from the host."""
+        digest = manifest[module]
         try:
-            return new_shell(at_home(module, digest, qualname))
+            if digest in self._sent_on:  # first: in a process that also hosts, the host's own class would be found
+                return self._modules.load(self._modules.add_closure(self._sent_on[digest]), module, qualname)
+            if digest in self._announced:
+                return at_home(module, digest, qualname)
+            return self._modules.load(self._take_in(manifest), module, qualname)
         except LookupError as error:
-            raise ProtocolError(f"an object came home without its class: {error}") from None
+            raise ProtocolError(f"an object came without its class: {error}") from None
+
+    def _parcel(self, goods: Consignment, module: str, qualname: str, *, named: bool) -> Parcel | None:
+        """What comes in unopened: all of it, unless this connection imports; and what went out as a parcel."""
+        closure = closure_id(goods.manifest)
+        sources = self._passed.get(closure)
+        if sources is None:
+            if self._mobile_code and self._imports:
+                return None
+            sources = self._carried.get(closure)
+            if sources is None:
+                sources = self._carried[closure] = Sources(self._fetched(dict(goods.manifest)))
+        return Parcel(goods, module, qualname, sources, named=named)
 
     def _take_in(self, manifest: Mapping[str, str]) -> str:
         """Have the code of a closure here: fetched, checked against its digests, and accepted whole."""
         missing = self._modules.missing(manifest)
-        sources = self.fetch(dict(missing)) if missing else {}
-        if set(sources) != set(missing.values()):
+        mine, theirs, found = self._taking.claim(missing.values(), self._modules.source)
+        try:
+            mine_too = {name: digest for name, digest in missing.items() if digest in mine}
+            found |= self._fetched(mine_too)
+            for digest, flight in mine.items():
+                flight.land(found[digest])
+            found |= {digest: text for digest, flight in theirs.items() if (text := flight.wait(JOIN_S)) is not None}
+            found |= self._fetched({name: digest for name, digest in missing.items() if digest not in found})
+            self._judge(manifest, found)
+            closure = self._modules.add_closure(manifest)
+            for name, digest in missing.items():
+                self._modules.add_source(name, digest, found[digest])
+            return closure
+        finally:
+            self._taking.clear(mine)
+
+    def _judge(self, manifest: Mapping[str, str], sources: Mapping[str, str]) -> None:
+        if self._validator is None:
+            return
+        texts = {**self._downloaded(manifest), **sources}
+        for name, digest in manifest.items():
+            verdict = judge(self._validator, name, texts[digest], self._address)
+            if not verdict:
+                raise CodeDenied(name, "download", verdict.reason)
+
+    def _fetched(self, modules: dict[str, str]) -> dict[str, str]:
+        """The sources of `modules` from the host, by digest, each the one that was announced."""
+        if not modules:
+            return {}
+        sources = self.fetch(modules)
+        if set(sources) != set(modules.values()) or any(digest_of(text) != digest for digest, text in sources.items()):
             raise ProtocolError("the host gave other modules than were asked for")
-        if self._validator is not None:
-            known = self._downloaded({name: digest for name, digest in manifest.items() if name not in missing})
-            for name, digest in manifest.items():
-                verdict = judge(self._validator, name, {**known, **sources}[digest], self._address)
-                if not verdict:
-                    raise CodeDenied(name, "download", verdict.reason)
-        closure = self._modules.add_closure(manifest)
-        for name, digest in missing.items():
-            self._modules.add_source(name, digest, sources[digest])
-        return closure
+        return sources
+
+    def decode(self, body: Body, blobs: Any) -> list[Any]:
+        scope = current_scope()
+        if not body.manifests or scope is None or not self._mobile_code:
+            return super().decode(body, blobs)
+        read = super().decode
+        return self._crossing.decode(scope, lambda: read(body, blobs))
 
     def fill(self, shell: object, state: object) -> None:
-        restore(shell, state)
+        if isinstance(shell, Parcel):
+            put_in(shell, state)
+        elif isinstance(shell, Handle):
+            remember(shell, state)
+        else:
+            restore(shell, state)
+
+    # --- what it is asked ---------------------------------------------------------------------------------------
+
+    def check(self, export: Export, message: Call) -> None:
+        check_member(export.interface, message, (Op.CALL, Op.ONE_WAY))
+
+    def invoke(self, asked: Asked, export: Export, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        if isinstance(asked.message, Call) and asked.message.op == Op.ONE_WAY:
+            method = asked.message.method
+            return self.driver.later(lambda: perform(export.obj, Op.CALL, method, args, kwargs))
+        return super().invoke(asked, export, args, kwargs)
 
     def news(self, message: Provide | Output) -> None:
         if not isinstance(message, Output):
@@ -206,117 +310,12 @@ class ClientPeer(Peer):
             agent_log.info("%s: %s", one_line(message.agent), one_line(line, 2000))
 
 
-# --- connecting -------------------------------------------------------------------------------------------------
-
-
-def _check_options(uri: URI, passphrase: Any, login: str | None, identity: Any, verify_host: bool, tls: TLS | None,
-                   codec: str) -> None:
-    if not uri.name:
-        raise ConfigurationError(f"{uri} names no object: add its name, as in emporion://HOST:PORT/NAME")
-    if identity is not None and (passphrase is not None or login is not None):
-        raise ConfigurationError("give either identity= or passphrase= (with login=), not both")
-    if codec not in CODECS:
-        raise ConfigurationError(f"codec={codec!r}: known are {', '.join(CODECS)}")
-    proved = passphrase is not None or identity is not None or _known_by_tls(uri, tls) or uri.scheme == UNIX
-    if verify_host and not proved:
-        raise ConfigurationError(
-            "nothing here proves that the host is the right one: give a passphrase=, a URI with ?fp=, "
-            "tls=TLS(ca=...), or say verify_host=False"
-        )
-
-
-def _known_by_tls(uri: URI, tls: TLS | None) -> bool:
-    return bool(uri.fingerprint or (tls is not None and (tls.ca or tls.fingerprints)))
-
-
-def _credentials(passphrase: str | Callable[[], str] | None, login: str | None, identity: Any) -> Any:
-    if identity is not None:
-        return identity
-    if callable(passphrase):
-        passphrase = passphrase() or ""  # asked for, so not anonymous: the host says no to an empty one
-    if passphrase is None and login is None:
-        return None
-    if not isinstance(passphrase, str | None) or not isinstance(login, str | None):
-        raise ConfigurationError("passphrase= and login= take text, or a callable that gives the passphrase")
-    return Credentials(login, passphrase or "")
-
-
-def _open(uri: URI, identity: Any, validator: ConnectionValidator | None, verify_host: bool, tls: TLS | None,
-          codec: str, until_s: float) -> tuple[Transport, ClientHandshake]:
-    """A connection whose handshake is done."""
-    sock = _dial(uri, until_s)
-    try:
-        binding: bytes | None = None
-        if uri.scheme == TLS_SCHEME:
-            sock = client_context(tls).wrap_socket(sock, server_hostname=uri.host)
-            der = sock.getpeercert(binary_form=True)
-            check_fingerprint(der, [uri.fingerprint])
-            check_fingerprint(der, tls.fingerprints if tls is not None else ())
-            binding = end_point_binding(der or b"")
-        handshake = ClientHandshake(
-            validator or ConnectionValidator(), identity=identity, uri=uri, binding=binding, codec=codec,
-            peer_address=uri.address if uri.scheme != UNIX else None, random=secrets.token_bytes,
-            host_known=_known_by_tls(uri, tls) or uri.scheme == UNIX or not verify_host,
-        )
-        _shake_hands(sock, handshake, until_s)
-    except ssl.SSLCertVerificationError as error:
-        sock.close()
-        raise ConnectionDenied(text=f"the host's certificate is not good: {error.verify_message}") from None
-    except TimeoutError as error:
-        sock.close()
-        raise error if isinstance(error, CallTimeout) else CallTimeout(f"{uri} did not answer in time") from None
-    except OSError as error:
-        sock.close()
-        raise ConnectionLost(f"the connection to {uri} broke in the handshake: {error.strerror or error}") from None
-    except BaseException:
-        sock.close()
-        raise
-    return TLSTransport(sock) if isinstance(sock, ssl.SSLSocket) else PlainTransport(sock), handshake
-
-
-def _dial(uri: URI, until_s: float) -> socket.socket:
-    left_s = max(0.001, until_s - time.monotonic())
-    try:
-        if uri.scheme != UNIX:
-            return socket.create_connection(uri.address, timeout=left_s)
-        sock = socket.socket(socket.AF_UNIX)
-        try:
-            sock.settimeout(left_s)
-            sock.connect(uri.path)
-        except BaseException:
-            sock.close()
-            raise
-        return sock
-    except TimeoutError:
-        raise CallTimeout(f"{uri} did not answer in time") from None
-    except OSError as error:
-        raise ConnectionLost(f"no host answers at {uri}: {error.strerror or error}; is it running?") from None
-
-
-def _shake_hands(sock: socket.socket, handshake: ClientHandshake, until_s: float) -> None:
-    sock.sendall(handshake.start())
-    while not handshake.done:
-        left_s = until_s - time.monotonic()
-        if left_s <= 0:
-            raise CallTimeout("the host did not finish the handshake in time")
-        sock.settimeout(left_s)
-        data = sock.recv(READ_BYTES)
-        if not data:
-            raise ConnectionLost("the host closed the connection in the middle of the handshake")
-        answer = handshake.receive(data)
-        if answer:
-            sock.sendall(answer)
-
-
-_background_lock = threading.Lock()
-_background_threads: list[tuple[Parking, Workers]] = []
-
-
-def _background() -> tuple[Parking, Workers]:
-    """One selector and one set of threads for all of this process's clients."""
-    with _background_lock:
-        if not _background_threads:
-            _background_threads.append((Parking("emporion-client"), Workers(name="emporion-client")))
-        return _background_threads[0]
-
-
+def _join(body: Body) -> None:
+    """An agent and the basket in it may come from closures of which one is a part of the other: in the visit they are
+    to be one world, where the basket's class exists once. A signature for a closure that has grown is worth nothing."""
+    before, after = body.manifests, [dict(manifest) for manifest in joined(body.manifests)]
+    signed = [(after[number], key, text) for number, key, text in body.signatures if before[number] == after[number]]
+    body.manifests = after
+    body.signatures = [
+        (number, key, text) for number, manifest in enumerate(after) for whole, key, text in signed if whole == manifest
+    ]

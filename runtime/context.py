@@ -8,7 +8,7 @@ from ..errors import ConfigurationError
 from ..validators.connection import Connection
 
 if TYPE_CHECKING:
-    from .visits.visit import Scope
+    from .visits.scope import Scope
 
 __all__ = ["MAX_NESTED", "Caller", "caller", "current_scope", "descend", "enter", "here", "too_deep"]
 

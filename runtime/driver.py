@@ -13,7 +13,7 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from threading import get_ident
 from typing import Any, Final, Protocol
 
@@ -22,10 +22,10 @@ from .channel import Arrived, Channel
 from .events import one_line
 from .line import Line, Waiter
 from .session import CANCELLED, Asked, Chain, Kind, Notice, Pending, Session
-from .wire.messages import Body, Call, Code, Fault, Goodbye, Message, NeedCode, Output, Provide, Result
+from .wire.messages import Body, Call, Cancel, Code, Fault, Goodbye, Message, NeedCode, Output, Provide, Result
 from .workers import Parking, Workers
 
-__all__ = ["Driver", "Server"]
+__all__ = ["Answer", "Driver", "Recall", "Server"]
 
 log = logging.getLogger("emporion.driver")
 
@@ -71,6 +71,27 @@ class Server(Protocol):
         ...
 
 
+class Recall:
+    """How another thread calls off a request. Its answer is waited for all the same, and comes the sooner."""
+
+    __slots__ = ("_driver", "_pending", "off")
+
+    def __init__(self) -> None:
+        self.off = False
+        self._driver: Driver | None = None
+        self._pending: Pending | None = None
+
+    def begun(self, driver: "Driver", pending: Pending) -> None:
+        """The request has its number."""
+        self._pending, self._driver = pending, driver
+
+    def call_off(self) -> None:
+        """Tell the peer that nobody wants the answer. Waits for nothing; idempotent; from any thread."""
+        self.off = True
+        if self._driver is not None and self._pending is not None:
+            self._driver.call_off(self._pending)
+
+
 class _Local(threading.local):
     """What each thread knows of one connection."""
 
@@ -112,12 +133,14 @@ class Driver(Line):
         *,
         wants: type[Result] | type[Code] = Result,
         deadline_s: float | None = None,
+        recall: Recall | None = None,
     ) -> tuple[Answer, Any]:
         """Send `message` and wait for its answer, serving the peer's calls of the same chain.
 
         Args:
             message: Its `call` and `chain` are filled in here.
             deadline_s: On the clock of `time.monotonic`; at that moment the call is cancelled.
+            recall: For whoever may want to call it off.
 
         Raises:
             ValueNotPortable: The message is too large for a frame; nothing was sent.
@@ -143,7 +166,11 @@ class Driver(Line):
         message.call = pending.id
         message.chain = chain.id
         try:
+            if recall is not None:
+                recall.begun(self, pending)
             self._send_one(message, blobs)
+            if recall is not None and recall.off:
+                self.call_off(pending)  # what was said before the call itself was out, nobody heard
             if session.outbox:
                 self._flush()
         except BaseException:
@@ -236,6 +263,15 @@ class Driver(Line):
                 self._pass_on(me)
                 return
         self._flush()
+
+    def call_off(self, pending: Pending) -> None:
+        """Say, on another thread, that the answer to `pending` is no longer wanted; whoever waits for it still does."""
+        with self._lock:
+            if self._error is not None or pending.answer is not None or pending.id not in self._session.pending:
+                return
+            self._session.outbox.append(Cancel(pending.id))
+        if self._workers is not None:
+            self._workers.submit(self._flush)
 
     # --- serving ------------------------------------------------------------------------------------------------
 
@@ -413,6 +449,11 @@ class Driver(Line):
         if self._session.outbox:
             self._flush()  # what others left while this thread was sending
 
+    def later(self, job: Callable[[], object]) -> None:
+        """Run `job` on a worker; what it raises goes to the log."""
+        assert self._workers is not None
+        self._workers.submit(lambda: _logged(job))
+
     def post(self, message: Message) -> None:
         """Send a message that has no answer."""
         self._send(message, ())
@@ -436,6 +477,13 @@ class Driver(Line):
 
     def _over(self, error: EmporionError) -> None:
         self._server.closed(error)
+
+def _logged(job: Callable[[], object]) -> None:
+    try:
+        job()
+    except Exception:
+        log.exception("a one-way call failed; its caller has gone on long ago")
+
 
 def _fault(asked: Asked, type_name: str, text: str) -> Fault:
     return Fault(asked.message.call, type_name, text, "", Body([]))

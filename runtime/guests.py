@@ -1,29 +1,31 @@
 """The host's end of the session with a client: each call gets a scope, and code passes the object's validator."""
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final, Protocol
 
-from ..agents.closure import closure_of
-from ..agents.manifest import check_qualname, closure_id
-from ..agents.state import capture, name_of
-from ..errors import CodeDenied, ConfigurationError, EmporionError, NamingError, NotExposed, VisitEnded
+from ..agents.manifest import check_qualname
+from ..errors import CodeDenied, EmporionError, NamingError, NotExposed, VisitEnded
 from ..validators.connection import Connection
-from .code.admission import Realm, Traveller
+from ..validators.consignment import Consignment
+from .announced import Announced
+from .code.admission import Arrivals, Realm, Traveller
 from .context import MAX_NESTED, Caller, current_scope, here, too_deep
 from .events import CodeCrossed, announce
-from .exposure import Interface, interface_of
+from .exports import Export
+from .exposure import Interface
 from .options import BOTH_WALLS, DEFAULT_LIMITS
-from .peer import THEIRS, Peer, is_plain, split_arguments
-from .proxy import Proxy
+from .packing import pack
+from .parcel import Parcel
+from .peer import CALLS, THEIRS, Peer, check_member, is_plain, split_arguments
 from .session import Asked
 from .visits.handle import Handle, remember
 from .visits.office import Office
-from .visits.visit import Scope
+from .visits.scope import Scope
+from .visits.tickets import Detached, Tickets
 from .wire.kinds import PLAIN
-from .wire.messages import Body, Call, Code, Fault, Message, NeedCode, Op, Output
-from .wire.values import Mobile, encode_values
+from .wire.messages import Body, Call, Code, Message, NeedCode, Op, Output
+from .wire.values import Mobile, Named
 
 __all__ = ["GuestPeer", "Registration", "Registry"]
 
@@ -48,6 +50,7 @@ class Registry(Protocol):
     """What a guest's session asks of its host."""
 
     office: Office
+    tickets: Tickets
     tracebacks: bool
 
     def find(self, name: str) -> Registration | None: ...
@@ -65,17 +68,23 @@ class GuestPeer(Peer):
         self.connection = connection
         self.caller = Caller(connection.identity, connection.address, connection.certificate, connection)
         self._scopes: dict[Asked, Scope] = {}
-        self._announced: dict[tuple[str, str], str] = {}  # (name, digest): source of what it may ask for
+        self._announced = Announced()
+        self._arrivals: Arrivals = Arrivals()
 
     # --- calls --------------------------------------------------------------------------------------------------
 
     def directory(self, method: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
-        if method != "lookup" or len(args) != 1 or kwargs or type(args[0]) is not str:
-            raise NotExposed("a host answers lookup(name), and nothing else, before an object is named")
-        registration = self._registry.find(args[0])
-        if registration is None:
-            raise NamingError(f"no object is registered here as {args[0]!r:.200}")
-        return registration
+        match method, list(args):
+            case ["lookup", [str(name)]] if not kwargs:
+                registration = self._registry.find(name)
+                if registration is None:
+                    raise NamingError(f"no object is registered here as {name!r:.200}")
+                return registration
+            case ["ticket_status", [str(id), int() | float() as wait_s]] if not kwargs:
+                return self._registry.tickets.find(id, self.caller).status(wait_s)
+            case ["ticket_forget", [str(id)]] if not kwargs:
+                return self._registry.tickets.forget(id, self.caller)
+        raise NotExposed("a host answers lookup(name) and what concerns tickets, and nothing else, without an object")
 
     def serve(self, asked: Asked) -> tuple[Message, Sequence[bytes]]:
         before, here.scope = here.scope, None
@@ -88,19 +97,39 @@ class GuestPeer(Peer):
 
     def answer(self, asked: Asked, message: Call) -> tuple[Body, list[bytes]]:
         if message.target == 0:
+            if message.method == "ticket_result" and is_plain(message.body):
+                return self._ticket_result(*message.body.roots)
             return super().answer(asked, message)
         export = self.exports.get(message.target)
         if message.op != Op.CALL or message.method not in export.interface.methods:
-            self.check(export, message)
-        scope = self._scopes[asked] = Scope(export.realm, self.caller, self._office, self._output)
+            check_member(export.interface, message, CALLS)
+        scope = self._scopes[asked] = Scope(export.realm, self.caller, self._office, self._output, self)
         if self.driver.error is not None:  # perhaps `closed` did not see this scope any more
             scope.cancel(VisitEnded("the caller's connection is over"))
         here.scope = scope
         body = message.body
         values = body.roots if is_plain(body) else self.decode(body, asked.blobs)
         args, kwargs = split_arguments(message, values) if message.keywords else (values, _NO_KEYWORDS)
-        result = self._office.perform(asked, export, args, kwargs)
+        if message.op in (Op.ONE_WAY, Op.DISPATCH):
+            return Body([self._detach(asked, export, message, args, kwargs)]), []
+        result = self._office.perform(export, message.op, message.method, args, kwargs)
         return (Body([result]), []) if type(result) in PLAIN else self.encode_result(result)
+
+    def _detach(self, asked: Asked, export: Export, message: Call, args: Sequence[Any],
+                kwargs: Mapping[str, Any]) -> str | None:
+        """Everything has arrived: the call goes on by itself, whatever becomes of this connection."""
+        scope, office = self._scopes[asked], self._office
+        what = f"{export.interface.label}.{message.method}"
+        detached = Detached(scope, what, lambda: office.perform(export, Op.CALL, message.method, args, kwargs))
+        self._registry.tickets.take_over(detached, kept=message.op == Op.DISPATCH)
+        del self._scopes[asked]
+        return detached.id if message.op == Op.DISPATCH else None
+
+    def _ticket_result(self, id: Any = None, *more: Any) -> tuple[Body, list[bytes]]:
+        """What a detached call came to, for whoever proves to be who made it; more than once, should it get lost."""
+        detached = self._registry.tickets.find(id, self.caller)
+        with detached.fetching(self, self.caller) as result:
+            return self.encode_result(result)
 
     def answered(self, asked: Asked) -> None:
         scope = self._scopes.pop(asked, None)
@@ -130,6 +159,11 @@ class GuestPeer(Peer):
         scope = current_scope()
         return scope if scope is not None and scope.caller is self.caller else None
 
+    def fault_out(self, call: int, error: BaseException, *, code: bool = True) -> tuple[Message, Sequence[bytes]]:
+        scope = current_scope()
+        # Without a validator no exception's class may leave: not worth a question, and a denial in the log, each time.
+        return super().fault_out(call, error, code=scope is not None and scope.realm.code_validator is not None)
+
     # --- what goes home -----------------------------------------------------------------------------------------
 
     def realm(self) -> Any:
@@ -147,69 +181,34 @@ class GuestPeer(Peer):
         return (THEIRS, number, interface.label, sorted(interface.methods), sorted(interface.properties))
 
     def encode(self, values: Sequence[object], label: Callable[[int], str]) -> tuple[Body, list[bytes]]:
-        """Values on their way to this client. The mobile objects among them that live in the call's visit give their
-        state together, so that what they share stays shared: a first pass finds them, the second one has it."""
         scope = current_scope()
-        visit = None if scope is None else scope.started
-        if scope is None or visit is None:
-            return super().encode(values, label)
-        census = _Census(scope)
-        encode_values(values, census, label=label)
-        if not census.living:
-            return super().encode(values, label)
-        visit.depart(census.living)
-        scope.fresh = census.living
-        try:
-            return super().encode(values, label)
-        finally:
-            scope.fresh = ()
+        return super().encode(values, label) if scope is None else scope.encode(values, label, super().encode)
 
-    def mobile_out(self, obj: object) -> Mobile | None:
+    def mobile_out(self, obj: object) -> Mobile | Named | None:
         if isinstance(obj, Handle):
-            return self._handle_out(obj)
-        try:
-            closure = closure_of(type(obj))
-        except ConfigurationError:
+            scope = current_scope()
+            if scope is None:
+                raise VisitEnded("a handle outside of its call: it ended with the call that its agent came with")
+            parts = scope.take_apart(obj)
+            self._announce(parts.goods.manifest, scope.text_of(obj))
+            return parts
+        if isinstance(obj, Parcel):
+            self._announce(obj._goods.manifest, obj._sources.__getitem__)
+            return obj._taken_apart()
+        packed = pack(obj)
+        if packed is None:
             return None
+        closure, parts = packed
         self._announce(closure.manifest, closure.sources.__getitem__)
-        return Mobile(closure.manifest, closure.module, name_of(obj), capture(obj))
-
-    def _handle_out(self, handle: Handle) -> Mobile:
-        scope = current_scope()
-        if scope is None or handle._scope is not scope:
-            raise VisitEnded("a handle of another call: it ended with the call that its agent came with")
-        if handle._number and not any(handle is one for one in scope.fresh):
-            scope.visit().depart([handle])  # in an exception, where nobody looked before
-        reference = handle._reference
-        store = self._office.admission.store
-
-        def text(digest: str) -> str:
-            source = store.get(digest)
-            if source is None:
-                raise VisitEnded(f"the code of {reference} is gone from the code store")
-            return source
-
-        self._announce(reference.manifest, text)
-        return Mobile(reference.manifest, reference.module, reference.qualname, handle._state)
+        return parts
 
     def _announce(self, manifest: Mapping[str, str], text: Callable[[str], str]) -> None:
-        """Let modules go, if the validator does, and remember that this client may ask for them.
-
-        It has those that it brought with this call: what comes home to its sender is no download.
-        """
+        """Let modules go, if the validator does, and remember that this client may ask for them."""
         scope = current_scope()
         if scope is None:
             raise CodeDenied(next(iter(manifest)), "download", "mobile objects travel in calls, not outside of them")
-        own = () if scope.caller is not self.caller else scope.brought.values()
-        if any(manifest.items() <= brought.items() for brought in own):
-            return
-        foreign = {
-            name: digest for name, digest in manifest.items() if all(brought.get(name) != digest for brought in own)
-        }
-        self._office.admission.download(foreign, scope.realm, self._traveller(scope))
-        for name, digest in foreign.items():
-            if (name, digest) not in self._announced:
-                self._announced[name, digest] = text(digest)
+        for name, digest in scope.let_out(manifest, self._traveller(scope), self).items():
+            self._announced.add(name, digest, text)
 
     def _traveller(self, scope: Scope) -> Traveller:
         """Who gets code: this client, whoever's call it is that makes it go out."""
@@ -220,7 +219,7 @@ class GuestPeer(Peer):
     def supply(self, asked: NeedCode) -> Code:
         sources = {}
         for name, digest in asked.modules.items():
-            source = self._announced.get((name, digest))
+            source = self._announced.get(name, digest)
             if source is None:
                 raise CodeDenied(name[:200], "download", "this host announced no such module on this connection")
             sources[digest] = source
@@ -230,63 +229,29 @@ class GuestPeer(Peer):
 
     # --- what comes in ------------------------------------------------------------------------------------------
 
-    def mobile_in(self, manifest: Mapping[str, str], module: str, qualname: str) -> object:
+    def mobile_in(self, goods: Consignment, module: str, qualname: str) -> object:
+        return self._handle_in(goods, module, qualname, named=False)
+
+    def named_in(self, goods: Consignment, module: str, qualname: str) -> object:
+        return self._handle_in(goods, module, qualname, named=True)
+
+    def _handle_in(self, goods: Consignment, module: str, qualname: str, *, named: bool) -> Handle:
         scope = self._own_scope()
         if scope is None:
             # Whose validator would judge it, and in whose visit would it live?
             raise CodeDenied(module[:200], "upload", "mobile objects come in with calls of their sender's own")
-        return scope.handle(manifest, module, check_qualname(qualname))
+        return scope.handle(goods, module, check_qualname(qualname), named=named)
 
     def fill(self, shell: object, state: object) -> None:
         assert isinstance(shell, Handle)
         remember(shell, state)
 
     def decode(self, body: Body, blobs: Any) -> list[Any]:
-        if not body.manifests:
-            return super().decode(body, blobs)
         scope = self._own_scope()
-        met = 0 if scope is None else len(scope.handles)
-        values = super().decode(body, blobs)
-        if scope is not None:
-            # Each closure once, however often it is listed; and none that no object of this message is made of.
-            came = {closure_id(one._reference.manifest): one._reference.manifest for one in scope.handles[met:]}
-            for manifest in came.values():
-                scope.let_in(manifest, self.fetch)
-        return values
+        if not body.manifests or scope is None:
+            return super().decode(body, blobs)
+        read = super().decode
+        return scope.decode(lambda: read(body, blobs), scope.traveller, self.fetch, self._arrivals, self)
 
-    def fetch(self, modules: dict[str, str]) -> dict[str, str]:
-        """As `Peer.fetch`; who does not answer must not keep a thread of the host's for ever.
-
-        Raises:
-            CallTimeout: No source came within `FETCH_S` seconds.
-        """
-        answer, blobs = self.driver.request(NeedCode(0, 0, modules), wants=Code, deadline_s=time.monotonic() + FETCH_S)
-        if type(answer) is Code:
-            return answer.sources
-        assert type(answer) is Fault
-        raise self.fault_in(answer, blobs)
-
-
-class _Census:
-    """Encoder's hooks that send nothing: they only find the mobile objects of a value that live in a visit."""
-
-    def __init__(self, scope: Scope) -> None:
-        self._scope = scope
-        self.living: list[Handle] = []
-
-    def capability(self, obj: object) -> tuple[Any, ...] | None:
-        if isinstance(obj, Handle):
-            return None
-        return (1, 0) if interface_of(type(obj)) is not None or isinstance(obj, Proxy) else None
-
-    def mobile(self, obj: object) -> Mobile | None:
-        if isinstance(obj, Handle):
-            if obj._number and obj._scope is self._scope:
-                self.living.append(obj)
-                return Mobile(obj._reference.manifest, obj._reference.module, obj._reference.qualname, None)
-            return Mobile(obj._reference.manifest, obj._reference.module, obj._reference.qualname, obj._state)
-        try:
-            closure = closure_of(type(obj))
-        except ConfigurationError:
-            return None
-        return Mobile(closure.manifest, closure.module, name_of(obj), capture(obj))
+    def fetch(self, modules: dict[str, str], *, within_s: float | None = FETCH_S) -> dict[str, str]:
+        return super().fetch(modules, within_s=within_s)  # who does not answer must not keep a thread for ever

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
 
-from ..errors import ConfigurationError, EmporionError, SandboxUnavailable
+from ..errors import ConfigurationError, EmporionError, SandboxUnavailable, VisitEnded
 from ..validators.code import CodeValidator
 from ..validators.connection import Connection, ConnectionValidator
 from ..validators.verifiers import Verifiers
@@ -32,6 +32,7 @@ from .tls import TLS, HostTLS, server_context
 from .transport import Transport
 from .uri import TLS_SCHEME, UNIX, URI, Listen
 from .visits.office import Office
+from .visits.tickets import Tickets
 from .wire.codecs import CODECS
 from .workers import DEFAULT_THREADS, MOMENT_S, Parking, Workers
 
@@ -117,6 +118,7 @@ class Host:
         self._port = 0 if place.scheme == UNIX else sock.getsockname()[1]
         self._parking = Parking("emporion-host")
         self._workers = Workers(threads or DEFAULT_THREADS, "emporion-host")
+        self.tickets = Tickets(self._workers.submit)
         self._listener = Listener(
             sock,
             self._tls,
@@ -331,7 +333,7 @@ class Host:
         """Let nobody new in and wait for the calls that run; False when some still do after `timeout_s`."""
         self._listener.stop()
         until_s = time.monotonic() + timeout_s
-        while any(guest.busy for guest in list(self._guests)):
+        while self.tickets.busy or any(guest.busy for guest in list(self._guests)):
             if time.monotonic() >= until_s:
                 return False
             time.sleep(0.01)  # no event would be cheaper than this poll: it runs once in a host's life
@@ -349,6 +351,7 @@ class Host:
         self._listener.close()
         for guest in guests:
             guest.close("the host is closing")
+        self.tickets.close(VisitEnded("the host is closing"))
         for jailer in jailers:
             jailer.close()
         self._workers.close()

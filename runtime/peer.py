@@ -10,11 +10,12 @@ import time
 import traceback
 import weakref
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final
 
 from ..errors import EmporionError, NotExposed, ProtocolError
-from .driver import Driver
+from ..validators.consignment import Consignment
+from .driver import Answer, Driver
 from .exports import Export, Exports
 from .exposure import Interface, interface_of
 from .proxy import Proxy, interface_of_proxy, new_proxy, peer_and_number, received_again
@@ -23,7 +24,7 @@ from .wire.decode import decode_values
 from .wire.faults import decode_fault, encode_fault
 from .wire.kinds import PLAIN, Kind
 from .wire.messages import Body, Call, Code, Fault, Message, NeedCode, Op, Output, Provide, Release, Result
-from .wire.values import Mobile, encode_values
+from .wire.values import Mobile, Named, encode_values
 
 __all__ = ["DIRECTORY", "Peer"]
 
@@ -32,6 +33,7 @@ log = logging.getLogger("emporion.peer")
 DIRECTORY: Final = 0  # the target of calls to the end itself
 _NOTHING: Final[Sequence[bytes]] = ()
 THEIRS, OURS = 0, 1  # a capability: an object of the sender's, or one of the receiver's that comes home
+CALLS: Final = frozenset({Op.CALL, Op.ONE_WAY, Op.DISPATCH})
 
 
 # Of one capability. A proxy's class has a function for each, and a peer may make up many interfaces.
@@ -56,7 +58,8 @@ class Peer:
         self._proxies: weakref.WeakValueDictionary[int, Proxy] = weakref.WeakValueDictionary()
         self._proxies_lock = threading.Lock()
         self._dropped: deque[tuple[int, int]] = deque()
-        self._outgoing = _Outgoing(self)
+        self._outgoing = _Outgoing(self, code=True)
+        self._outgoing_values = _Outgoing(self, code=False)
         self._incoming = _Incoming(self)
 
     # --- what the ends say for themselves -----------------------------------------------------------------------
@@ -69,13 +72,17 @@ class Peer:
         """Answer a call to the end itself."""
         raise NotExposed(f"this end has no directory, and no {method!r:.100} in it")
 
-    def mobile_out(self, obj: object) -> Mobile | None:
-        """How `obj` travels as a mobile object, or None where it cannot."""
+    def mobile_out(self, obj: object) -> Mobile | Named | None:
+        """How `obj` travels as mobile code, or None where it cannot."""
         return None
 
-    def mobile_in(self, manifest: Mapping[str, str], module: str, qualname: str) -> object:
+    def mobile_in(self, goods: Consignment, module: str, qualname: str) -> object:
         """A shell for a mobile object of the peer's."""
         raise ProtocolError("a mobile object where none is taken")
+
+    def named_in(self, goods: Consignment, module: str, qualname: str) -> object:
+        """What stands under a name in the peer's mobile code."""
+        raise ProtocolError("mobile code where none is taken")
 
     def fill(self, shell: object, state: object) -> None:
         """Give a shell its state."""
@@ -129,11 +136,13 @@ class Peer:
 
     def check(self, export: Export, message: Call) -> None:
         """Refuse what the peer may not ask of an exported object; arguments have not been looked at yet."""
-        check_member(export.interface, message)
+        check_member(export.interface, message, (Op.CALL,))
 
     def invoke(self, asked: Asked, export: Export, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         """Do what a call asks of an exported object; its name has been checked."""
-        return perform(export.obj, asked.message, args, kwargs)
+        message = asked.message
+        assert type(message) is Call
+        return perform(export.obj, message.op, message.method, args, kwargs)
 
     # --- asking -------------------------------------------------------------------------------------------------
 
@@ -155,10 +164,10 @@ class Peer:
             body, blobs = self.encode((*args, *kwargs.values()), labels.__getitem__)
         timeout_s = self.timeout_s
         if timeout_s is None:
-            answer, came = self.driver.request(Call(0, 0, target, op, method, names, body), blobs)
+            answer, came = self.request(Call(0, 0, target, op, method, names, body), blobs, None)
         else:
             message = Call(0, 0, target, op, method, names, body, max(1, int(timeout_s * 1000)))
-            answer, came = self.driver.request(message, blobs, deadline_s=time.monotonic() + timeout_s)
+            answer, came = self.request(message, blobs, time.monotonic() + timeout_s)
         if type(answer) is Result:
             body = answer.body
             values = body.roots if is_plain(body) else self.decode(body, came)
@@ -168,9 +177,18 @@ class Peer:
         assert type(answer) is Fault
         raise self.fault_in(answer, came)
 
-    def fetch(self, modules: dict[str, str]) -> dict[str, str]:
-        """Ask the peer for the sources of `modules` ({name: digest}); they come back by digest, unchecked."""
-        answer, blobs = self.driver.request(NeedCode(0, 0, modules), wants=Code)
+    def request(self, message: Call, blobs: Sequence[bytes], deadline_s: float | None) -> tuple[Answer, Any]:
+        """Send a call and wait for its answer; errors as for `Driver.request`."""
+        return self.driver.request(message, blobs, deadline_s=deadline_s)
+
+    def fetch(self, modules: dict[str, str], *, within_s: float | None = None) -> dict[str, str]:
+        """Ask the peer for the sources of `modules` ({name: digest}); they come back by digest, unchecked.
+
+        Raises:
+            CallTimeout: None came within `within_s` seconds.
+        """
+        until_s = None if within_s is None else time.monotonic() + within_s
+        answer, blobs = self.driver.request(NeedCode(0, 0, modules), wants=Code, deadline_s=until_s)
         if type(answer) is Code:
             return answer.sources
         assert type(answer) is Fault
@@ -182,7 +200,7 @@ class Peer:
 
     def fault_in(self, fault: Fault, blobs: Any) -> Exception:
         """The exception for a fault of the peer's."""
-        return decode_fault(fault, blobs, self._incoming)
+        return decode_fault(fault, blobs, self.decode)
 
     # --- serving ------------------------------------------------------------------------------------------------
 
@@ -216,10 +234,10 @@ class Peer:
         """A call's result as it travels."""
         return (Body([result]), []) if type(result) in PLAIN else self.encode((result,), _result_label)
 
-    def fault_out(self, call: int, error: BaseException) -> tuple[Message, Sequence[bytes]]:
-        """The fault for an exception, with its traceback as text."""
+    def fault_out(self, call: int, error: BaseException, *, code: bool = True) -> tuple[Message, Sequence[bytes]]:
+        """The fault for an exception, with its traceback as text; without `code` no class of it travels."""
         text = "".join(traceback.format_exception(error)) if self._tracebacks else ""
-        return encode_fault(call, error, text, self._outgoing)
+        return encode_fault(call, error, text, self._outgoing if code else self._outgoing_values)
 
     def released(self, counts: dict[int, int]) -> None:
         """The peer dropped capabilities."""
@@ -234,6 +252,11 @@ class Peer:
     def decode(self, body: Body, blobs: Any) -> list[Any]:
         """Values as they came from this peer."""
         return decode_values(body, blobs, self._incoming)
+
+    @property
+    def holds_proxies(self) -> bool:
+        """Whether anything here still stands for an object of the peer's."""
+        return bool(self._proxies)
 
     def dropped(self, number: int, count: int) -> None:
         """A proxy is gone; said to the peer with the next call, for this may run in the middle of anything."""
@@ -261,26 +284,24 @@ class Peer:
         return proxy
 
 
-def perform(obj: Any, message: Call | NeedCode, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+def perform(obj: Any, op: int, member: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
     """Call, read or write the member that a call names."""
-    assert type(message) is Call
-    if message.op == Op.CALL:
-        return getattr(obj, message.method)(*args, **kwargs)
-    if message.op == Op.GET:
-        return getattr(obj, message.method)
-    setattr(obj, message.method, args[0])
-    return None
+    if op == Op.GET:
+        return getattr(obj, member)
+    if op == Op.SET:
+        return setattr(obj, member, args[0])
+    return getattr(obj, member)(*args, **kwargs)
 
 
 def is_plain(body: Body) -> bool:
     """Whether a body's roots are its values: scalars, and nothing else."""
-    return not body.rows and not body.manifests and PLAIN.issuperset(map(type, body.roots))
+    return not body.rows and not body.manifests and not body.signatures and PLAIN.issuperset(map(type, body.roots))
 
 
-def check_member(interface: Interface, message: Call) -> None:
-    """Refuse what is not exposed, and what is exposed as something else."""
+def check_member(interface: Interface, message: Call, calls: Collection[int]) -> None:
+    """Refuse what is not exposed, and what is exposed as something else; `calls` are the ways in which one can call."""
     op, name = message.op, message.method
-    names = interface.methods if op == Op.CALL else interface.properties if op in (Op.GET, Op.SET) else frozenset()
+    names = interface.methods if op in calls else interface.properties if op in (Op.GET, Op.SET) else frozenset()
     if name not in names:
         raise NotExposed(f"{interface.label} does not expose {name!r:.100}")
     if op == Op.SET and (message.keywords or len(message.body.roots) != 1):
@@ -307,9 +328,9 @@ class _Outgoing:
 
     __slots__ = ("capability", "mobile")
 
-    def __init__(self, peer: Peer) -> None:
+    def __init__(self, peer: Peer, *, code: bool) -> None:
         self.capability: Callable[[object], tuple[Any, ...] | None] = lambda obj: peer.capability_out(obj)
-        self.mobile: Callable[[object], Mobile | None] = lambda obj: peer.mobile_out(obj)
+        self.mobile: Callable[[object], Mobile | Named | None] = lambda obj: peer.mobile_out(obj) if code else None
 
 
 class _Incoming:
@@ -323,8 +344,11 @@ class _Incoming:
     def capability(self, payload: Sequence[Any]) -> object:
         return self._peer.capability_in(payload)
 
-    def mobile(self, manifest: Mapping[str, str], module: str, qualname: str) -> object:
-        return self._peer.mobile_in(manifest, module, qualname)
+    def mobile(self, goods: Consignment, module: str, qualname: str) -> object:
+        return self._peer.mobile_in(goods, module, qualname)
+
+    def named(self, goods: Consignment, module: str, qualname: str) -> object:
+        return self._peer.named_in(goods, module, qualname)
 
     def fill(self, shell: object, state: object) -> None:
         self._peer.fill(shell, state)

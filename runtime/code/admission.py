@@ -9,20 +9,22 @@ Source: docs/protocol.md, "Code".
 import logging
 import sys
 import time
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
 from ...agents.manifest import MAX_CLOSURE_BYTES, MAX_MODULE_BYTES, MAX_NAME_CHARS, check_manifest
 from ...errors import CodeDenied, EmporionError, LimitExceeded, ProtocolError
 from ...validators.code import CodeValidator, judge
+from ...validators.consignment import Consignment
 from ..events import CodeCrossed, announce
 from ..options import Isolation, Limits
 from ..sandbox.language.policy import POLICY_VERSION
+from .flights import Flight, Flights
 from .store import CodeStore
 
-__all__ = ["Admission", "Realm", "Traveller"]
+__all__ = ["Admission", "Arrivals", "Fetch", "Realm", "Traveller"]
 
 log = logging.getLogger("emporion.code")
 
@@ -55,6 +57,13 @@ class Traveller:
 
 Compile = Callable[[str, str, str, Isolation], bytes]  # name, digest, source, the walls of the visits it is for
 Fetch = Callable[[dict[str, str]], Mapping[str, str]]
+Arrivals = Flights[str, str]  # sources by digest that are on their way from one sender
+# For sources that another thread is fetching from the same sender, and for modules that another thread compiles. Who
+# has waited this long helps itself: the other one has met its own bounds by then.
+JOIN_S: Final = 45.0
+
+
+Claims = dict[tuple[str, str], Flight[bytes]]  # modules that one thread compiles: (digest, key)
 
 
 def _log_error(error: Exception) -> None:
@@ -74,17 +83,22 @@ class Admission:
         self.store = store
         self._compile = compile
         self._max_closure_bytes = max_closure_bytes
+        self._compiling: Flights[tuple[str, str], bytes] = Flights()
 
-    def upload(self, manifest: Mapping[str, str], realm: Realm, traveller: Traveller, fetch: Fetch) -> None:
+    def upload(
+        self, goods: Consignment, realm: Realm, traveller: Traveller, fetch: Fetch, arrivals: Arrivals | None = None
+    ) -> None:
         """Let a closure in, whole or not at all.
 
         Args:
             fetch: Asks the sender for the modules that are missing here, {name: digest}, and gives sources by digest.
+            arrivals: What that sender is sending at the moment: each text is asked for once, whoever else wants it.
 
         Raises:
             CodeDenied: Naming the module and the rule; each denial is in the log. What the sender gave in place of the
                 modules it had announced, and names that no module may have, are denied too.
         """
+        manifest = goods.manifest
         try:
             check_manifest(manifest)
         except ProtocolError as error:
@@ -92,16 +106,37 @@ class Admission:
             raise self._denied(name, manifest, "upload", str(error), traveller) from None
         known = {digest: text for digest in manifest.values() if (text := self.store.get(digest)) is not None}
         missing = {name: digest for name, digest in manifest.items() if digest not in known}
-        sources = dict(known)
-        if missing:
-            if realm.code_validator is None:
-                # No need to carry what nobody will accept.
-                name = next(iter(missing))
-                raise self._denied(name, missing, "upload", "the object has no code validator", traveller)
-            sources.update(self._received(missing, fetch(dict(missing)), traveller))
-        for name, digest in manifest.items():
-            self._ask(realm, name, sources[digest], digest, "upload", traveller, "known" if digest in known else "sent")
-        self._keep(manifest, sources, realm.isolation, traveller)
+        if missing and realm.code_validator is None:
+            # No need to carry what nobody will accept.
+            name = next(iter(missing))
+            raise self._denied(name, missing, "upload", "the object has no code validator", traveller)
+        with self._sources(missing, traveller, fetch, Flights() if arrivals is None else arrivals) as sent:
+            sources = {**known, **sent}
+            for name, digest in manifest.items():
+                what = "known" if digest in known else "sent"
+                self._ask(realm, name, sources[digest], digest, "upload", traveller, what, goods)
+            self._keep(manifest, sources, realm.isolation, traveller)
+
+    @contextmanager
+    def _sources(
+        self, missing: Mapping[str, str], traveller: Traveller, fetch: Fetch, arrivals: Arrivals
+    ) -> Iterator[dict[str, str]]:
+        """The sources of `missing` modules, by digest; none is asked for twice at one time. The block keeps or drops
+        them: until its end they can be had by others who want them too."""
+        mine, theirs, found = arrivals.claim(missing.values(), self.store.get)
+        try:
+            wanted = {name: digest for name, digest in missing.items() if digest in mine}
+            if wanted:
+                found |= self._received(wanted, fetch(wanted), traveller)
+                for digest, flight in mine.items():
+                    flight.land(found[digest])
+            found |= {digest: text for digest, flight in theirs.items() if (text := flight.wait(JOIN_S)) is not None}
+            wanted = {name: digest for name, digest in missing.items() if digest not in found}
+            if wanted:  # somebody else's turn went wrong: perhaps for reasons of its own
+                found |= self._received(wanted, fetch(wanted), traveller)
+            yield found
+        finally:
+            arrivals.clear(mine)
 
     def download(self, manifest: Mapping[str, str], realm: Realm, traveller: Traveller) -> None:
         """Ask whether modules of this host, or of an agent that passes through, may go to the other end.
@@ -109,8 +144,9 @@ class Admission:
         Raises:
             CodeDenied: Naming the first module that may not.
         """
+        goods = Consignment(manifest)
         for name, digest in manifest.items():
-            self._ask(realm, name, None, digest, "download", traveller, "announced")
+            self._ask(realm, name, None, digest, "download", traveller, "announced", goods)
 
     def compiled(self, name: str, digest: str, source: str, isolation: Isolation, traveller: Traveller) -> bytes:
         """The code of an accepted module, from the store or made now.
@@ -121,8 +157,12 @@ class Admission:
         key = _key(name, isolation)
         code = self.store.compiled(digest, key)
         if code is None:
-            code = self._compiled_now(name, digest, source, isolation, traveller)
-            self.store.put_compiled(digest, key, code)
+            claimed = Claims()
+            try:
+                code = self._compiled_once(name, digest, source, isolation, traveller, claimed)
+                self.store.put_compiled(digest, key, code)
+            finally:
+                self._compiling.clear(claimed)
         return code
 
     def _keep(self, manifest: Mapping[str, str], sources: Mapping[str, str], isolation: Isolation,
@@ -130,27 +170,43 @@ class Admission:
         """Compile what is new, and keep it once all of it compiles."""
         until_s = time.monotonic() + COMPILE_BUDGET_S
         codes: list[tuple[str, str, bytes]] = []
-        for name, digest in manifest.items():
-            key = _key(name, isolation)
-            if self.store.compiled(digest, key) is None:
-                if time.monotonic() > until_s:
-                    why = f"compiling its closure took more than {COMPILE_BUDGET_S:g} s: send less code at once"
-                    raise self._denied(name, manifest, "upload", why, traveller)
-                codes.append((digest, key, self._compiled_now(name, digest, sources[digest], isolation, traveller)))
-        for name, digest in manifest.items():
-            try:
-                self.store.put(digest, sources[digest])
-            except LimitExceeded as error:
-                why = f"the code store is full of code that is in use ({error}): try again later"
-                raise self._denied(name, manifest, "upload", why, traveller) from None
-        for digest, key, code in codes:
-            self.store.put_compiled(digest, key, code)
-
-    def _compiled_now(self, name: str, digest: str, source: str, isolation: Isolation, traveller: Traveller) -> bytes:
+        claimed = Claims()
         try:
-            return self._compile(name, digest, source, isolation)
+            for name, digest in manifest.items():
+                key = _key(name, isolation)
+                if self.store.compiled(digest, key) is None:
+                    if time.monotonic() > until_s:
+                        why = f"compiling its closure took more than {COMPILE_BUDGET_S:g} s: send less code at once"
+                        raise self._denied(name, manifest, "upload", why, traveller)
+                    code = self._compiled_once(name, digest, sources[digest], isolation, traveller, claimed)
+                    codes.append((digest, key, code))
+            for name, digest in manifest.items():
+                try:
+                    self.store.put(digest, sources[digest])
+                except LimitExceeded as error:
+                    why = f"the code store is full of code that is in use ({error}): try again later"
+                    raise self._denied(name, manifest, "upload", why, traveller) from None
+            for digest, key, code in codes:
+                self.store.put_compiled(digest, key, code)
+        finally:
+            self._compiling.clear(claimed)
+
+    def _compiled_once(self, name: str, digest: str, source: str, isolation: Isolation, traveller: Traveller,
+                       claimed: "Claims") -> bytes:
+        """A module's code, made now, or by another thread that is at it; what is made stays in `claimed`."""
+        key = digest, _key(name, isolation)
+        mine, theirs, found = self._compiling.claim([key], lambda key: self.store.compiled(*key))
+        claimed.update(mine)
+        code = found.get(key) or (theirs[key].wait(JOIN_S) if theirs else None)
+        if code is not None:
+            return code
+        try:
+            code = self._compile(name, digest, source, isolation)
         except CodeDenied as error:
             raise self._denied(name, {name: digest}, "upload", error.reason, traveller) from None
+        if mine:
+            mine[key].land(code)
+        return code
 
     def _received(self, missing: Mapping[str, str], given: Mapping[str, str], traveller: Traveller) -> dict[str, str]:
         """The sender's answer, held against what it announced."""
@@ -177,7 +233,7 @@ class Admission:
         return dict(given)
 
     def _ask(self, realm: Realm, name: str, source: str | None, digest: str, direction: str, traveller: Traveller,
-             what: str) -> None:
+             what: str, goods: Consignment) -> None:
         address = traveller.address if source is not None else None
         verdict = judge(realm.code_validator, name, source, address, caller=traveller.caller, on_error=_log_error)
         if not verdict:

@@ -16,7 +16,7 @@ from enum import Enum
 from hashlib import sha256
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
-from types import CodeType, ModuleType
+from types import CodeType, FunctionType, ModuleType
 from typing import Any, Final
 
 from ...agents.manifest import check_manifest, check_qualname, closure_id, packages_of
@@ -112,16 +112,16 @@ class MobileModules:
         return found
 
     def load(self, closure: str, module: str, qualname: str) -> object:
-        """As `load_class`; may also be a member of an `Enum` of that module, such as ``Colour.RED``."""
+        """As `load_class`; may also be a function of that module, or a member of an `Enum` such as ``Colour.RED``."""
         world = self._world_of(closure, module)
         loaded = importlib.import_module(world.tagged(module))
         try:
             found = lookup(vars(loaded), check_qualname(qualname))
         except LookupError:
             raise LookupError(f"downloaded module {module!r} has no {qualname!a}") from None
-        cls = type(found) if isinstance(found, Enum) else found
-        if not isinstance(cls, type) or cls.__module__ != loaded.__name__:
-            raise LookupError(f"{qualname!a} is not a class made by downloaded module {module!r}")
+        maker = type(found) if isinstance(found, Enum) else found
+        if not isinstance(maker, type | FunctionType) or maker.__module__ != loaded.__name__:
+            raise LookupError(f"{qualname!a} is no class or function made by downloaded module {module!r}")
         return found
 
     def _world_of(self, closure: str, module: str) -> "_World":
@@ -149,19 +149,19 @@ class MobileModules:
         self._worlds.append(world)
         return world
 
-    def origin(self, cls: type) -> tuple[Mapping[str, str], str, str] | None:
-        """Where a class came from: (manifest, module name, qualified name); None for one that did not come this way.
+    def origin(self, made: type | FunctionType) -> tuple[Mapping[str, str], str, str] | None:
+        """Where a class or function came from: (manifest, module name, qualified name); None where not from here.
 
         The manifest is the smallest of those that brought the module: it suffices to have the class again elsewhere.
         """
-        if "@" not in cls.__module__:
+        if "@" not in (made.__module__ or ""):
             return None
-        name = _plain_name(cls.__module__)
+        name = _plain_name(made.__module__)
         with self._lock:
             for world in self._worlds:
-                if world.tagged(name) == cls.__module__ and world.made(name, cls):
+                if world.tagged(name) == made.__module__ and world.made(name, made):
                     placed = (self._closures[closure] for closure, its in self._placed.items() if its is world)
-                    return min((it for it in placed if name in it), key=len), name, cls.__qualname__
+                    return min((it for it in placed if name in it), key=len), name, made.__qualname__
         return None
 
     def close(self) -> None:
@@ -213,11 +213,11 @@ class _World(Loader):
         top, dot, rest = name.partition(".")
         return f"{top}@{self.tag}{dot}{rest}"
 
-    def made(self, name: str, cls: type) -> bool:
-        """Whether `cls` is what stands under its name in the module `name` of this world."""
+    def made(self, name: str, made: type | FunctionType) -> bool:
+        """Whether `made` is what stands under its name in the module `name` of this world."""
         module = sys.modules.get(self.tagged(name))
         try:
-            return module is not None and lookup(vars(module), cls.__qualname__) is cls
+            return module is not None and lookup(vars(module), made.__qualname__) is made
         except LookupError:
             return False
 

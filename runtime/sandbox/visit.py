@@ -11,8 +11,9 @@ import socket
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from ...agents.state import capture, name_of, new_shell, restore
+from ...agents.state import capture, new_shell, restore
 from ...errors import CodeDenied, ConnectionLost, NotExposed, ProtocolError
+from ...validators.consignment import Consignment
 from ..channel import Channel
 from ..driver import Driver
 from ..exports import Export
@@ -24,7 +25,7 @@ from ..transport import PlainTransport, Transport
 from ..wire.codecs import CODECS
 from ..wire.frames import write_frame
 from ..wire.messages import Body, Call, Message, Op, Output, Provide, Result
-from ..wire.values import Mobile
+from ..wire.values import Mobile, Named
 from .language.ownership import WRITABLE
 from .language.policy import PolicyRefused, compile_module
 from .language.world import World
@@ -58,10 +59,10 @@ class _JailPeer(Peer):
         except BaseException as error:  # agents may raise what they like, KeyboardInterrupt too: it is their answer
             return self.fault_out(asked.message.call, error)
 
-    def fault_out(self, call: int, error: BaseException) -> tuple[Message, Sequence[bytes]]:
+    def fault_out(self, call: int, error: BaseException, *, code: bool = True) -> tuple[Message, Sequence[bytes]]:
         if isinstance(error, MemoryError):
             os._exit(EXIT_MEMORY)
-        return super().fault_out(call, error)
+        return super().fault_out(call, error, code=False)  # the host takes text, and no exception of an agent's
 
 
 class _Printer:
@@ -93,7 +94,7 @@ class AgentsPeer(_JailPeer):
         self.world, printer = _worlds.pop() if _worlds else _new_world()
         printer.write = self.write
         self._departing = False
-        self._manifests: dict[str, Mapping[str, str]] = {}  # by closure
+        self._goods: dict[str, Consignment] = {}  # by closure
         self._printed: list[str] = []
         self._printed_size = 0
 
@@ -119,6 +120,8 @@ class AgentsPeer(_JailPeer):
             self.flush()
 
     def check(self, export: Export, message: Call) -> None:
+        if message.method == "__call__" and message.op == Op.CALL:
+            return  # functions, classes, and what says that it can be called
         if not message.method.isidentifier() or message.method.startswith("_"):
             raise NotExposed(f"{message.method!r} is private")
 
@@ -134,7 +137,7 @@ class AgentsPeer(_JailPeer):
 
     def _describe(self, obj: object) -> list[Any]:
         """[number, names that can be called]: how a mobile object that stays here is known to the host."""
-        cls = type(obj)
+        cls = obj if isinstance(obj, type) else type(obj)
         methods = [name for name in dir(cls) if not name.startswith("_") and callable(getattr(cls, name, None))]
         number = self.exports.add(obj, Interface(cls.__qualname__, frozenset(), frozenset()), None)
         return [number, methods]
@@ -144,26 +147,33 @@ class AgentsPeer(_JailPeer):
     def capability_out(self, obj: object) -> tuple[Any, ...] | None:
         if isinstance(obj, Proxy):
             return (OURS, peer_and_number(obj)[1])
-        origin = self.world.origin(type(obj))
-        if origin is None or self._departing:
+        place = None if self._departing else self.world.place(obj)
+        if place is None:
             return None
-        return (AGENTS, *self._named(origin, self._describe(obj)))
+        number, methods = self._describe(obj)
+        return (AGENTS, number, place.module, place.label, methods)
 
-    def _named(self, origin: tuple[str, str, str], described: list[Any]) -> tuple[Any, ...]:
-        number, methods = described
-        return (number, origin[1], origin[2], methods)
-
-    def mobile_out(self, obj: object) -> Mobile | None:
-        origin = self.world.origin(type(obj))
-        if origin is None:
+    def mobile_out(self, obj: object) -> Mobile | Named | None:
+        place = self.world.place(obj)
+        if place is None:
             return None
-        closure, module, _ = origin
-        return Mobile(self._manifests[closure], module, name_of(obj), capture(obj))
+        if place.path is None:
+            raise TypeError(f"{place.label} stands nowhere in module {place.module!r}: it cannot leave the visit")
+        goods = self._goods[place.closure]
+        if place.named:
+            return Named(goods, place.module, place.path)
+        return Mobile(goods, place.module, place.path, capture(obj))
 
-    def mobile_in(self, manifest: Mapping[str, str], module: str, qualname: str) -> object:
-        closure = self.world.add_closure(manifest)
-        self._manifests[closure] = manifest
-        return new_shell(self.world.load_class(closure, module, qualname))
+    def mobile_in(self, goods: Consignment, module: str, qualname: str) -> object:
+        return new_shell(self.world.load_class(self._known(goods), module, qualname))
+
+    def named_in(self, goods: Consignment, module: str, qualname: str) -> object:
+        return self.world.load(self._known(goods), module, qualname)
+
+    def _known(self, goods: Consignment) -> str:
+        closure = self.world.add_closure(goods.manifest)
+        self._goods[closure] = goods
+        return closure
 
     def fill(self, shell: object, state: object) -> None:
         restore(shell, state)
@@ -218,6 +228,7 @@ def _complaints(refused: PolicyRefused) -> str:
 
 
 _WARM: Final = {"warm": "0" * 64}
+_WARM_GOODS: Final = Consignment(_WARM)
 _WARM_SOURCE: Final = """
 class Warm:
     def __init__(self):
@@ -249,7 +260,7 @@ def prepare() -> None:
 
 def warm_up() -> None:
     """In a spare, before its last wall: a small visit, so that the pages a visit writes to are its own already."""
-    host, agent = Peer("the visit"), Mobile(_WARM, "warm", "Warm", {"seen": []})
+    host, agent = Peer("the visit"), Mobile(_WARM_GOODS, "warm", "Warm", {"seen": []})
     host.mobile_out = lambda obj: agent  # type: ignore[method-assign]
     codec = next(iter(CODECS.values()))
     said: list[Message] = [

@@ -1,39 +1,63 @@
 """Handles: what the host holds of a mobile object. Its code is never here; its state only while it is on its way."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ...errors import ProtocolError
+from ...validators.consignment import Consignment
 from ..events import one_line
+from ..wire.hooks import Mobile, Named
 from ..wire.messages import Op
 
 if TYPE_CHECKING:
-    from .visit import Scope
+    from .scope import Scope
 
 __all__ = ["Handle", "Reference", "remember", "settle"]
 
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """The class of a mobile object: its closure, its module's label, its name there."""
+    """What a mobile object is: its code, its module's label, a name there; of its class, or (`named`) its own."""
 
-    manifest: Mapping[str, str]
+    goods: Consignment
     module: str
     qualname: str
+    named: bool = False
+
+    @property
+    def lasting(self) -> bool:
+        """Whether it is all there is to know: what goes by its name alone has no state that could have changed."""
+        return self.named and bool(self.goods.manifest)
+
+    @property
+    def name(self) -> tuple[str, str, bool]:
+        """Which part of its goods it is: module, name there, and whether that name is its own."""
+        return self.module, self.qualname, self.named
+
+    def taken_apart(self, state: object) -> Mobile | Named:
+        """As it travels, with its `state` where it has one."""
+        if self.named:
+            return Named(self.goods, self.module, self.qualname)
+        return Mobile(self.goods, self.module, self.qualname, state)
 
     def __str__(self) -> str:
         return one_line(f"{self.module}.{self.qualname}")  # a visit can name its objects as it likes
 
 
 class Handle:
-    """The host's stand-in of a mobile object. Its public methods and attributes are used as if it were here.
+    """The host's stand-in of a mobile object. Its public methods and attributes are used as if it were here; those of
+    functions, classes, and objects that can be called are called.
 
     Works while the call that it came with is running; later use raises `VisitEnded`. What it returns is a stranger's:
     plain values, handles of the same visit, and the host's own objects. Names with a leading ``_`` cannot be reached.
     """
 
     __slots__ = ("__weakref__", "_methods", "_number", "_reference", "_scope", "_state")
+    _methods: frozenset[str]
+    _number: int
+    _reference: Reference
+    _scope: "Scope"
+    _state: object
 
     def __init__(self, scope: "Scope", reference: Reference) -> None:
         put = object.__setattr__
@@ -47,6 +71,8 @@ class Handle:
         if name.startswith("_"):
             raise AttributeError(f"{name!r} of an agent cannot be reached: private and special names stay in the visit")
         visit = self._scope.visit()
+        if not self._number:
+            visit.receive()  # it came later than the others, as the answer to a question
         if name in self._methods:
             return lambda *args, **kwargs: visit.call(self, Op.CALL, name, args, kwargs)
         return visit.call(self, Op.GET, name, (), {})
@@ -55,6 +81,9 @@ class Handle:
         if name.startswith("_"):
             raise AttributeError(f"{name!r} of an agent cannot be reached: private and special names stay in the visit")
         self._scope.visit().call(self, Op.SET, name, (value,), {})
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self._scope.visit().call(self, Op.CALL, "__call__", args, kwargs)
 
     def __repr__(self) -> str:
         return f"<handle of {self._reference!s}>"

@@ -11,8 +11,7 @@ from ..exports import Export
 from ..exposure import Interface
 from ..peer import perform
 from ..sandbox.supervisor import Jailer
-from ..session import Asked
-from ..wire.messages import Call, Op
+from ..wire.messages import Op
 
 __all__ = ["Office", "Registered"]
 
@@ -45,18 +44,17 @@ class Office:
         self.later = later
         self.refill = refill
 
-    def perform(self, asked: Asked, export: Export, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+    def perform(self, export: Export, op: int, member: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         """Do what a call asks of a hosted object; a coroutine to its end; under the object's lock if it has one."""
         lock = export.realm.lock
         if lock is None or self.registration_of(export.obj) is None:
-            message = asked.message
-            if type(message) is Call and message.op == Op.CALL:
-                result = getattr(export.obj, message.method)(*args, **kwargs)
+            if op == Op.CALL:
+                result = getattr(export.obj, member)(*args, **kwargs)
             else:
-                result = perform(export.obj, message, args, kwargs)
+                result = perform(export.obj, op, member, args, kwargs)
             return _run(result) if type(result) is CoroutineType else result
         with lock:
-            result = perform(export.obj, asked.message, args, kwargs)
+            result = perform(export.obj, op, member, args, kwargs)
             return _run(result) if type(result) is CoroutineType else result
 
 

@@ -6,32 +6,34 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
-from ...agents.closure import closure_of
 from ...agents.manifest import check_qualname, closure_id
-from ...agents.state import capture, name_of
-from ...errors import AgentError, ConfigurationError, LimitExceeded, NotExposed, ProtocolError, VisitEnded
+from ...errors import AgentError, LimitExceeded, NotExposed, ProtocolError, VisitEnded
+from ...validators.consignment import Consignment
 from ..channel import Channel
 from ..context import descend, too_deep
 from ..driver import Driver
 from ..exports import Export
+from ..packing import pack
 from ..peer import DIRECTORY, OURS, THEIRS, Peer
 from ..session import Asked
 from ..transport import PlainTransport
 from ..wire.codecs import CODECS
 from ..wire.messages import Body, Call, Fault, Message, NeedCode, Op, Output, Provide
 from ..wire.raised import bounded
-from ..wire.values import Mobile
+from ..wire.values import Mobile, Named
 from .handle import Handle, Reference, remember, settle
 
 if TYPE_CHECKING:
     from ..sandbox.supervisor import Jailed
-    from .visit import Scope, Visit
+    from .scope import Scope
+    from .visit import Visit
 
 __all__ = ["VisitPeer"]
 
 # What a visit may send is bounded by the meter, which counts as bytes arrive: a frame that says it is longer than all
 # that is left must end in `LimitExceeded`, not in a complaint about frames.
 MAX_FRAME_BYTES: Final = 2**32 - 1
+_UNKNOWN: Final = Consignment({})  # of an object that has not left its visit yet
 
 
 class VisitPeer(Peer):
@@ -86,10 +88,10 @@ class VisitPeer(Peer):
             self._leaving = leaving
             self._scope.realm = realm
 
-    def fault_out(self, call: int, error: BaseException) -> tuple[Message, Sequence[bytes]]:
+    def fault_out(self, call: int, error: BaseException, *, code: bool = True) -> tuple[Message, Sequence[bytes]]:
         if isinstance(error, LimitExceeded) and error.limit in ("calls", "capabilities"):
             self.driver.close(error)
-        return super().fault_out(call, error)
+        return super().fault_out(call, error, code=self._scope.realm.code_validator is not None)
 
     def _broken(self, why: str) -> NoReturn:
         """End the visit: what runs in it is no agent of ours any more."""
@@ -133,7 +135,9 @@ class VisitPeer(Peer):
         return super().answer(asked, message)
 
     def invoke(self, asked: Asked, export: Export, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
-        return self._scope.office.perform(asked, export, args, kwargs)
+        message = asked.message
+        assert isinstance(message, Call)
+        return self._scope.office.perform(export, message.op, message.method, args, kwargs)
 
     def supply(self, asked: NeedCode) -> Any:
         self._broken("a visit asks for no code: it is given what it needs")
@@ -145,7 +149,7 @@ class VisitPeer(Peer):
             if obj._scope is not self._scope:
                 return None
             if not obj._number and not self._loading:
-                self._visit.load([obj])  # it came later than the others, as the answer of a call back to its sender
+                self._visit.receive()  # it came later than the others, as the answer of a call back to its sender
             return (OURS, obj._number) if obj._number else None
         registered = self._scope.office.registration_of(obj)
         if registered is None:
@@ -154,16 +158,16 @@ class VisitPeer(Peer):
         number = self.exports.add(obj, interface, registered.realm)
         return (THEIRS, number, interface.label, sorted(interface.methods), sorted(interface.properties))
 
-    def mobile_out(self, obj: object) -> Mobile | None:
+    def mobile_out(self, obj: object) -> Mobile | Named | None:
         if isinstance(obj, Handle):
             if obj._scope is not self._scope:
                 raise VisitEnded("a handle of another call: it ended with the call that its agent came with")
-            self._have_ready(obj._reference.manifest)
-            return Mobile(obj._reference.manifest, obj._reference.module, obj._reference.qualname, obj._state)
-        try:
-            closure = closure_of(type(obj))
-        except ConfigurationError:
-            return None  # not a class of a module with source: the encoder says what could be done
+            self._have_ready(obj._reference.goods.manifest)
+            return obj._reference.taken_apart(obj._state)
+        packed = pack(obj)
+        if packed is None:
+            return None
+        closure, parts = packed
         scope = self._scope
         scope.office.admission.download(closure.manifest, scope.realm, scope.traveller)
         if closure.id not in self._closures:
@@ -171,7 +175,7 @@ class VisitPeer(Peer):
             for digest, source in closure.sources.items():
                 scope.office.admission.store.put(digest, source)
             self._have_ready(closure.manifest)
-        return Mobile(closure.manifest, closure.module, name_of(obj), capture(obj))
+        return parts
 
     def _have_ready(self, manifest: Mapping[str, str]) -> None:
         """Have the code of a closure ready to go in ahead of the message that needs it."""
@@ -205,6 +209,8 @@ class VisitPeer(Peer):
             self._broken("a visit did not say what it loaded")
         for handle, said in zip(handles, answer, strict=True):
             match said:
+                case [int(number), list(methods)] if handle._reference.named:
+                    settle(handle, number, methods)  # a class or function may be there by more than one name
                 case [int(number), list(methods)] if self._settled(handle, number, methods) is handle:
                     pass
                 case _:
@@ -235,7 +241,7 @@ class VisitPeer(Peer):
         match payload:
             case [2, int(number), str(module), str(qualname), list(methods)]:
                 self._met = True
-                return self._settled(Handle(self._scope, Reference({}, module, qualname)), number, methods)
+                return self._settled(Handle(self._scope, Reference(_UNKNOWN, module, qualname)), number, methods)
             case [1, int()]:
                 return super().capability_in(payload)
         raise ProtocolError("a visit exports nothing but its mobile objects")
@@ -250,12 +256,18 @@ class VisitPeer(Peer):
         if type(departed) is not list or list(map(id, departed)) != list(map(id, handles)):
             self._broken("a visit did not give the state that was asked for")
 
-    def mobile_in(self, manifest: Mapping[str, str], module: str, qualname: str) -> object:
-        known = self._closures.get(closure_id(manifest))
+    def mobile_in(self, goods: Consignment, module: str, qualname: str) -> object:
+        return self._handle_in(goods, module, qualname, named=False)
+
+    def named_in(self, goods: Consignment, module: str, qualname: str) -> object:
+        return self._handle_in(goods, module, qualname, named=True)
+
+    def _handle_in(self, goods: Consignment, module: str, qualname: str, *, named: bool) -> Handle:
+        known = self._closures.get(closure_id(goods.manifest))
         if known is None or module not in known:
             raise ProtocolError("a visit sent an object of code that it was never given")
         self._met = True
-        reference = Reference(known, module, check_qualname(qualname))
+        reference = Reference(Consignment(known), module, check_qualname(qualname), named)
         if not self._leaving:
             return Handle(self._scope, reference)
         # The objects that were asked for come first, in the order in which they were: what else refers to one of them

@@ -8,13 +8,14 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from ...errors import ProtocolError
+from ...validators.consignment import Consignment
 from .audit import EAGER, TooMuch, audit, check_hashes
 from .blobs import Blobs
 from .bounds import BOUNDS, Bounds
 from .enums import read_enum, read_flag
 from .hooks import DecodeHooks
 from .kinds import PLAIN, Item, Kind, Row, Tag
-from .manifests import check_class_name, check_manifests
+from .manifests import check_class_name, consignments
 from .messages import Body
 from .order import inner_first
 from .portable import Portable, find_named
@@ -43,7 +44,7 @@ def decode_values(body: Body, blobs: memoryview, hooks: DecodeHooks, *, bounds: 
         ProtocolError: The body is not one that `encode_values` writes, or exceeds the bounds.
     """
     roots = body.roots
-    if not body.rows and not body.manifests and PLAIN.issuperset(map(type, roots)):
+    if not body.rows and not body.manifests and not body.signatures and PLAIN.issuperset(map(type, roots)):
         return roots
     try:
         return _Decoder(body, blobs, hooks, bounds).decode(roots)
@@ -55,7 +56,7 @@ class _Decoder:
     """One message's rows becoming objects."""
 
     __slots__ = (
-        *("_blobs", "_bounds", "_completed", "_hooks", "_keys", "_kinds", "_layouts", "_manifests"),
+        *("_blobs", "_bounds", "_completed", "_goods", "_hooks", "_keys", "_kinds", "_layouts"),
         *("_objects", "_rows", "_shells", "_state", "_suspect", "_waiting"),
     )
 
@@ -63,10 +64,8 @@ class _Decoder:
         rows = body.rows
         if len(rows) > bounds.max_nodes:
             raise ProtocolError(f"a message with {len(rows):,} objects; {bounds.max_nodes:,} is the most")
-        if body.manifests:
-            check_manifests(body.manifests)
         self._rows = rows
-        self._manifests = body.manifests
+        self._goods = consignments(body.manifests, body.signatures) if body.manifests or body.signatures else []
         self._blobs = Blobs(blobs)
         self._hooks = hooks
         self._bounds = bounds
@@ -242,13 +241,21 @@ class _Decoder:
         if tuple(map(type, row[1:4])) != (int, str, str) or len(row) != 5:
             raise ProtocolError("a mobile object without manifest, module, class and state")
         _, index, module, qualname, _ = row
-        if not 0 <= index < len(self._manifests):
-            raise ProtocolError("a mobile object whose manifest is not there")
-        manifest = self._manifests[index]
-        check_class_name(manifest, module, qualname)
-        self._objects[number] = self._hooks.mobile(manifest, module, qualname)
+        self._objects[number] = self._hooks.mobile(self._goods_of(index, module, qualname), module, qualname)
         self._shells.append(number)
         self._state[number] = _WAITING
+
+    def _open_named(self, number: int, row: Row) -> None:
+        if tuple(map(type, row[1:])) != (int, str, str):
+            raise ProtocolError("a named part of mobile code without manifest, module and name")
+        _, index, module, qualname = row
+        self._objects[number] = self._hooks.named(self._goods_of(index, module, qualname), module, qualname)
+
+    def _goods_of(self, index: int, module: str, qualname: str) -> Consignment:
+        if not 0 <= index < len(self._goods):
+            raise ProtocolError("a mobile object whose manifest is not there")
+        check_class_name(self._goods[index].manifest, module, qualname)
+        return self._goods[index]
 
     def _open_portable(self, number: int, row: Row) -> None:
         if len(row) < 3 or type(row[2]) is not list:
@@ -406,6 +413,7 @@ _OPEN: Final[dict[int, Callable[[_Decoder, int, Row], None]]] = {
     Kind.BYTEARRAY: _Decoder._open_bytearray,
     Kind.CAPABILITY: _Decoder._open_capability,
     Kind.MOBILE: _Decoder._open_mobile,
+    Kind.NAMED: _Decoder._open_named,
     Kind.PORTABLE: _Decoder._open_portable,
     Kind.PORTABLE_LIKE: _Decoder._open_portable_like,
     Kind.EXCEPTION: _Decoder._open_exception,

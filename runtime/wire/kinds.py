@@ -40,6 +40,7 @@ class Kind:
     PORTABLE: Final = 9  # registered name, list of field names, values
     PORTABLE_LIKE: Final = 10  # number of an earlier PORTABLE row of the same class, values
     EXCEPTION: Final = 11  # type name, text, args, list of attribute names, values
+    NAMED: Final = 12  # number of the manifest, module, qualified name: a class, function or enum member of mobile code
 
 
 class Tag:

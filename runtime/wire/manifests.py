@@ -1,18 +1,21 @@
-"""Manifests as they come from a peer: {dotted module name: digest}, checked before anybody looks at one."""
+"""Manifests and their signatures as they come from a peer, checked before anybody looks at one."""
 
 import re
 from collections.abc import Mapping, Sequence
 from typing import Final
 
 from ...errors import ProtocolError
+from ...validators.consignment import Consignment, Signature
 
-__all__ = ["LONGEST_NAME", "check_class_name", "check_manifest", "check_manifests"]
+__all__ = ["LONGEST_NAME", "check_class_name", "check_manifest", "consignments"]
 
 LONGEST_NAME: Final = 500  # characters of a module's or a class's name
 _LONGEST_TOGETHER: Final = 1024 * 1024  # characters of names in one message: some 20,000 modules
 _DOTTED: Final = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 _QUALNAME: Final = re.compile(r"[^\W\d]\w*(\.([^\W\d]\w*|<locals>))*")
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
+_SIGNATURE: Final = re.compile(r"[0-9a-f]{128}")
+_MOST_SIGNATURES: Final = 16  # of one manifest: each costs who checks it a tenth of a millisecond
 
 
 def check_manifest(manifest: Mapping[str, str]) -> None:
@@ -24,12 +27,26 @@ def check_manifest(manifest: Mapping[str, str]) -> None:
             raise ProtocolError(f"a manifest with a wrong digest for {name[:80]}")
 
 
-def check_manifests(manifests: Sequence[Mapping[str, str]]) -> None:
-    """`check_manifest` for all of one message, and `ProtocolError` if together they are too long."""
+def consignments(
+    manifests: Sequence[Mapping[str, str]], signatures: Sequence[tuple[int, str, str]]
+) -> list[Consignment]:
+    """The manifests of one message, each with its signatures; whether these are good is for validators to say.
+
+    Raises:
+        ProtocolError: A manifest that is none, one that is signed too often, or all together are too long.
+    """
     if sum(len(name) for manifest in manifests for name in manifest) > _LONGEST_TOGETHER:
         raise ProtocolError("a message whose manifests are too long")
     for manifest in manifests:
         check_manifest(manifest)
+    signed: dict[int, list[Signature]] = {}
+    for number, key, signature in signatures:
+        if not 0 <= number < len(manifests) or not _DIGEST.fullmatch(key) or not _SIGNATURE.fullmatch(signature):
+            raise ProtocolError("a signature that is none, or of no manifest")
+        signed.setdefault(number, []).append(Signature(key, signature))
+        if len(signed[number]) > _MOST_SIGNATURES:
+            raise ProtocolError(f"a manifest with more than {_MOST_SIGNATURES} signatures")
+    return [Consignment(manifest, tuple(signed.get(number, ()))) for number, manifest in enumerate(manifests)]
 
 
 def check_class_name(manifest: Mapping[str, str], module: str, qualname: str) -> None:

@@ -11,7 +11,7 @@ from ...errors import EmporionError, ValueNotPortable
 from .audit import TooMuch, audit, check_hashes
 from .bounds import BOUNDS, Bounds
 from .enums import enum_item
-from .hooks import EncodeHooks, Mobile
+from .hooks import EncodeHooks, Mobile, Named
 from .kinds import PLAIN, Item, Kind, Row, Tag
 from .messages import Body
 from .paths import path_of
@@ -19,7 +19,7 @@ from .portable import Portable, find
 from .raised import Raised, raised
 from .scalars import WRITE, mend
 
-__all__ = ["EncodeHooks", "Mobile", "encode_values", "mend_body"]
+__all__ = ["EncodeHooks", "Mobile", "Named", "encode_values", "mend_body"]
 
 _STR: Final = frozenset({str})
 _SHARED_KEYS: Final = 32  # longer dicts are not looked up by their keys: that costs more than it saves
@@ -61,6 +61,7 @@ class _Encoder:
     __slots__ = (
         *("_bounds", "_dicts", "_found", "_hooks", "_label", "_layouts", "_manifests", "_memo", "_nodes"),
         *("_nested", "_offset", "_referring", "_refusals", "_roots", "_rows", "_suspect", "blobs", "manifests"),
+        "signatures",
     )
 
     def __init__(self, hooks: EncodeHooks, label: Callable[[int], str], bounds: Bounds) -> None:
@@ -82,6 +83,7 @@ class _Encoder:
         self._suspect = False  # whether keys refer to other rows
         self.blobs: list[bytes] = []
         self.manifests: list[dict[str, str]] = []
+        self.signatures: list[tuple[int, str, str]] = []
 
     def encode(self, values: Sequence[object]) -> Body:
         self._roots = self._items(values)
@@ -95,7 +97,7 @@ class _Encoder:
             limit = f"{self._bounds.max_nodes:,}"
             raise self._refusal(len(rows) - 1, f"one of more than {limit} objects in one message: send it in parts")
         self._audit()
-        return Body(self._roots, rows, self.manifests)
+        return Body(self._roots, rows, self.manifests, self.signatures)
 
     def _audit(self) -> None:
         """The costly look, where the rows give reason for one."""
@@ -262,11 +264,15 @@ class _Encoder:
                 raise self._refusal(len(self._rows), f"its capability holds a {type(part).__name__}, not a scalar")
         return [Kind.CAPABILITY, *payload]
 
-    def _mobile(self, mobile: Mobile) -> Row:
-        key = tuple(mobile.manifest.items())
-        number = self._manifests.setdefault(key, len(self.manifests))
+    def _mobile(self, mobile: Mobile | Named) -> Row:
+        manifest = mobile.goods.manifest
+        number = self._manifests.setdefault(tuple(manifest.items()), len(self.manifests))
         if number == len(self.manifests):
-            self.manifests.append(dict(mobile.manifest))
+            self.manifests.append(dict(manifest))
+            self.signatures += [(number, one.key, one.signature) for one in mobile.goods.signatures]
+        if type(mobile) is Named:
+            return [Kind.NAMED, number, mobile.module, mobile.qualname]
+        assert type(mobile) is Mobile
         return [Kind.MOBILE, number, mobile.module, mobile.qualname, *self._items([mobile.state])]
 
 

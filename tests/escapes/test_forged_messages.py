@@ -186,7 +186,7 @@ RULES: Final = {
     "an object of code it was never given":
         "send(Body([[0]], [[8, 0, 'evil', 'Evil', None]], [{'evil': '0' * 64}]))",
     "an object without a manifest": "send(Body([[0]], [[8, 0, 'evil', 'Evil', None]]))",
-    "a local class": "m = list(peer._manifests.values())[0]\nn = list(m)[0]\n"
+    "a local class": "m = list(peer._goods.values())[0].manifest\nn = list(m)[0]\n"
     "send(Body([[0]], [[8, 0, n, 'Agent.<locals>.X', None]], [dict(m)]))",
     "a tuple in itself": "send(Body([[0]], [[1, [0]]]))",
     "a deep tuple": "send(Body([[0]], [[1, [n + 1]] for n in range(5000)] + [[1]]))",

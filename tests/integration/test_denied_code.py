@@ -130,8 +130,9 @@ def test_a_client_without_mobile_code_neither_sends_nor_takes_any(harbour: Harbo
     with pytest.raises(CodeDenied, match="mobile_code=True") as denied:
         proxy.go(harbour.library.agent(WORKER))
     assert denied.value.direction == "upload"
+    parcel = proxy.go()
     with pytest.raises(CodeDenied, match="mobile_code=True") as denied:
-        proxy.go()
+        parcel.work()
     assert denied.value.direction == "download"
 
 

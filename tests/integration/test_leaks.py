@@ -10,7 +10,8 @@ from typing import Any
 import emporion
 import pytest
 from emporion.errors import AgentError, EmporionError
-from emporion.runtime.client import ClientPeer, _background
+from emporion.runtime.client import ClientPeer
+from emporion.runtime.dialing import background
 from emporion.runtime.guests import GuestPeer
 from emporion.runtime.host import SPARES
 from emporion.tests.harbour import Harbour, until
@@ -140,7 +141,7 @@ def test_two_hundred_connections_leave_nothing(harbour: Harbour) -> None:
     assert grown_kib < MOST_GROWTH_KIB
     # A thread that is idle still holds the last job that it did, for ten seconds at the most.
     assert len([one for one in gc.get_objects() if isinstance(one, GuestPeer | ClientPeer)]) < 30
-    parking, _ = _background()
+    parking, _ = background()
     assert len(parking._readable) <= 1
 
 

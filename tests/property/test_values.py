@@ -28,6 +28,9 @@ class Nothing:
     def mobile(self, *_: object) -> None:
         return None
 
+    def named(self, *_: object) -> None:
+        return None
+
     def fill(self, shell: object, state: object) -> None:
         return None
 
@@ -83,7 +86,7 @@ def read(stream: bytes) -> list[list[Any]]:
     for frame in FrameReader(100_000).feed(stream):
         message = CODEC.decode(frame.body)
         if isinstance(message, Fault):
-            decode_fault(message, frame.blobs, Nothing())
+            decode_fault(message, frame.blobs, lambda body, blobs: decode_values(body, blobs, Nothing()))
         elif isinstance(body := getattr(message, "body", None), Body):
             found.append(decode_values(body, frame.blobs, Nothing()))
     return found

@@ -15,6 +15,7 @@ from emporion.runtime.code.store import MemoryCodeStore
 from emporion.runtime.events import CodeCrossed
 from emporion.runtime.options import BOTH_WALLS, DEFAULT_LIMITS, Isolation
 from emporion.tests.harbour import Ears, listening
+from emporion.validators.consignment import Consignment
 
 TRAVELLER = Traveller(("192.0.2.1", 4711), "the caller", "nora@192.0.2.1:4711")
 SOURCES = {"trip.a": "a = 1\n", "trip.b": "b = 2\n", "trip.c": "c = 3\n"}
@@ -56,7 +57,7 @@ class Customs:
         return Realm("mall", chosen, DEFAULT_LIMITS, Isolation(**walls) if walls else BOTH_WALLS)
 
     def upload(self, sources: Mapping[str, str] = SOURCES, realm: Realm | None = None) -> None:
-        self.admission.upload(manifest_of(sources), realm or self.realm(), TRAVELLER, self.fetch)
+        self.admission.upload(Consignment(manifest_of(sources)), realm or self.realm(), TRAVELLER, self.fetch)
 
 
 def manifest_of(sources: Mapping[str, str]) -> dict[str, str]:
@@ -242,5 +243,5 @@ def test_a_machine_without_walls_is_no_fault_of_the_code(ears: Ears) -> None:
     admission = Admission(MemoryCodeStore(), compile)
     here = Customs()
     with pytest.raises(SandboxUnavailable, match="libseccomp"):
-        admission.upload(manifest_of(SOURCES), here.realm(), TRAVELLER, here.fetch)
+        admission.upload(Consignment(manifest_of(SOURCES)), here.realm(), TRAVELLER, here.fetch)
     assert not ears.denials()

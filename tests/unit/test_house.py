@@ -36,6 +36,7 @@ SANS_IO = [
     "runtime/wire/scalars.py",
     "runtime/wire/scan.py",
     "runtime/wire/values.py",
+    "validators/consignment.py",
     "validators/scram.py",
 ]
 WAITING = {"asyncio", "multiprocessing", "os", "queue", "select", "selectors", "signal", "socket", "ssl", "subprocess",

@@ -35,8 +35,8 @@ def test_two_versions_of_a_module_live_side_by_side() -> None:
 
     one, two = first.load("m", "A"), world.load_class(closure, "m", "A")
     assert (one.v, two.v) == (1, 2)  # type: ignore[attr-defined]
-    assert world.origin(one) == (first.closure, "m", "A")
-    assert world.origin(two) == (closure, "m", "A") != world.origin(one)
+    places = [world.place(one), world.place(two)]
+    assert [place and (place.closure, place.path) for place in places] == [(first.closure, "A"), (closure, "A")]
 
 
 def test_a_closure_has_one_id_whatever_the_order_of_its_names() -> None:
@@ -47,13 +47,15 @@ def test_a_closure_has_one_id_whatever_the_order_of_its_names() -> None:
 
 
 @pytest.mark.parametrize("language", [True, False])
-def test_origin_is_none_for_classes_of_others(language: bool) -> None:
+def test_classes_of_others_have_no_place(language: bool) -> None:
     trial = Trial(TWO_MODULES, language=language)
     inner = trial.load("shop.goods", "Outer.Inner")
 
-    assert trial.world.origin(inner) == (trial.closure, "shop.goods", "Outer.Inner")
-    assert trial.world.origin(dict) is None and trial.world.origin(World) is None
-    assert Trial({"m": "class A: pass"}, language=language).world.origin(inner) is None
+    place = trial.world.place(inner)
+    assert place is not None
+    assert (place.closure, place.module, place.path, place.named) == (trial.closure, "shop.goods", "Outer.Inner", True)
+    assert trial.world.place(dict) is None and trial.world.place(World) is None
+    assert Trial({"m": "class A: pass"}, language=language).world.place(inner) is None
 
 
 @pytest.mark.parametrize(

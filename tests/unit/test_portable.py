@@ -26,6 +26,9 @@ class Nothing:
     def mobile(self, *_: object) -> None:
         return None
 
+    def named(self, *_: object) -> None:
+        return None
+
     def fill(self, shell: object, state: object) -> None:
         raise AssertionError("there is no shell to fill")
 

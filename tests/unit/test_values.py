@@ -22,6 +22,7 @@ from emporion.runtime.wire.kinds import Kind, Tag
 from emporion.runtime.wire.messages import Body, Fault, Result
 from emporion.runtime.wire.msgpack import MsgpackCodec
 from emporion.runtime.wire.values import encode_values
+from emporion.validators.consignment import Consignment
 
 DIGEST = "0" * 64
 CODEC = MsgpackCodec()
@@ -69,7 +70,8 @@ class Out:
         return (7, ["stock", "buy"]) if isinstance(obj, Shop) else None
 
     def mobile(self, obj: object) -> Mobile | None:
-        return Mobile(self.manifest, "agent.shopping", "Agent", dict(vars(obj))) if isinstance(obj, Agent) else None
+        goods = Consignment(self.manifest)
+        return Mobile(goods, "agent.shopping", "Agent", dict(vars(obj))) if isinstance(obj, Agent) else None
 
 
 class In:
@@ -82,9 +84,13 @@ class In:
         self.asked.append(payload)
         return Shop()
 
-    def mobile(self, manifest: Mapping[str, str], module: str, qualname: str) -> object:
-        self.asked.append((dict(manifest), module, qualname))
+    def mobile(self, goods: Consignment, module: str, qualname: str) -> object:
+        self.asked.append((dict(goods.manifest), module, qualname))
         return Agent()
+
+    def named(self, goods: Consignment, module: str, qualname: str) -> object:
+        self.asked.append(("named", dict(goods.manifest), module, qualname))
+        return Agent
 
     def fill(self, shell: object, state: object) -> None:
         self.asked.append(("fill", shell))
@@ -286,7 +292,7 @@ def test_inner_mobile_objects_are_filled_first_wherever_they_were_met() -> None:
 
 def test_a_mobile_object_as_a_key_is_filled_before_it_is_hashed() -> None:
     class Keyed(In):
-        def mobile(self, manifest: Mapping[str, str], module: str, qualname: str) -> object:
+        def mobile(self, goods: Consignment, module: str, qualname: str) -> object:
             class Named(Agent):
                 def __hash__(self) -> int:
                     return hash(self.name)
@@ -435,7 +441,7 @@ def fault_trip(error: BaseException, traceback: str = "") -> Exception:
     message = CODEC.decode(CODEC.encode(fault))
     assert isinstance(message, Fault)
     assert message.call == 5
-    return decode_fault(message, memoryview(b"".join(blobs)), In())
+    return decode_fault(message, memoryview(b"".join(blobs)), lambda body, blobs: decode_values(body, blobs, In()))
 
 
 def test_a_fault_is_the_exception_with_the_other_ends_traceback_in_its_notes() -> None:
@@ -476,7 +482,8 @@ def test_an_exception_whose_text_cannot_be_had_is_told_all_the_same() -> None:
 @pytest.mark.parametrize("roots", [[1], [[0]], [1, 2]])
 def test_a_fault_without_an_exception_is_refused(roots: list[Any]) -> None:
     with pytest.raises(ProtocolError):
-        decode_fault(Fault(1, "X", "", "", Body(roots, [[Kind.LIST]])), memoryview(b""), In())
+        fault = Fault(1, "X", "", "", Body(roots, [[Kind.LIST]]))
+        decode_fault(fault, memoryview(b""), lambda body, blobs: decode_values(body, blobs, In()))
 
 
 # --- hostile rows ----------------------------------------------------------------------------------------------------

@@ -8,12 +8,14 @@ import hashlib
 import random
 import types
 from collections.abc import Callable, Mapping
+from enum import Enum
 from typing import Any, Final
 
 from .builtin_table import agent_builtins, plain_print
 from .facades import FACADES, RANDOM
 from .names import is_dunder
-from .ownership import MARK, Mark, class_dict
+from .ownership import MARK, Mark
+from .places import Place, find, label_of, maker_of, path_in
 
 __all__ = ["World", "warm_up"]
 
@@ -88,38 +90,44 @@ class World:
         self._codes.setdefault((name, digest), code)
 
     def load_class(self, closure: str, module: str, qualname: str) -> type:
-        """The class `qualname` of `module` in `closure`; the module is executed on first use.
+        """As `load`; only for classes."""
+        found = self.load(closure, module, qualname)
+        if not isinstance(found, type):
+            raise LookupError(f"module {module!r} has no class {qualname!r}")
+        return found
+
+    def load(self, closure: str, module: str, path: str) -> object:
+        """The class, function or enum member `path` of `module` in `closure`; the module is executed on first use.
 
         Raises:
-            LookupError: No such closure, module or class, or the class was made elsewhere. What the module itself
-                raises while it is executed comes through.
+            LookupError: No such closure, module or name, or what stands there was made elsewhere. What the module
+                itself raises while it is executed comes through.
         """
         home = self._closures.get(closure)
         if home is None or module not in home:
             raise LookupError(f"no module {module!r} in this closure: its manifest must list it")
-        found: Any = self._load(home, module)
-        for part in qualname.split("."):
-            names = class_dict(found) if isinstance(found, type) else vars(found)
-            found = names.get(part)
-            if not isinstance(found, type):
-                raise LookupError(f"module {module!r} has no class {qualname!r}")
-        if self.origin(found) != (closure, module, qualname):
-            raise LookupError(f"{qualname!r} in module {module!r} is a class that another module made")
-        made: type = found
-        return made
+        found = find(vars(self._load(home, module)), path)
+        place = None if found is None else self.place(found)
+        if place is None or not place.named:
+            raise LookupError(f"module {module!r} has no class, function or enum member {path!r}")
+        if (place.closure, place.module) != (closure, module):
+            raise LookupError(f"{path!r} in module {module!r} was made by another module")
+        return found
 
-    def origin(self, cls: type) -> tuple[str, str, str] | None:
-        """Closure, module and qualified name of a class that a module of this world made; None for any other."""
-        name = class_dict(cls).get("__module__")
-        qualname: str = type.__dict__["__qualname__"].__get__(cls)
-        if type(name) is Mark:
-            return (name.closure, str(name), qualname) if name.closure in self._closures else None
-        if self._language or not isinstance(name, str):
+    def place(self, obj: object) -> Place | None:
+        """Where something that a module of this world made stands; of an instance, its class. None for all else."""
+        named, maker = maker_of(obj)
+        if type(maker) is Mark:
+            home, module = self._closures.get(maker.closure), str(maker)
+        elif self._language or not isinstance(maker, str):
             return None
-        for closure in self._closures.values():  # without the language wall classes carry no mark: look them up
-            if name in closure.loaded and _find(closure.loaded[name], qualname) is cls:
-                return closure.identity, name, qualname
-        return None
+        else:  # without the language wall nothing carries a mark: look it up
+            module, subject = maker, obj if named and not isinstance(obj, Enum) else type(obj)
+            homes = (one for one in self._closures.values() if module in one.loaded)
+            home = next((one for one in homes if path_in(vars(one.loaded[module]), subject)), None)
+        if home is None or module not in home.loaded:
+            return None
+        return Place(home.identity, module, named, label_of(obj), path_in(vars(home.loaded[module]), obj))
 
     def _load(self, home: _Closure, name: str) -> types.ModuleType:
         """Execute module `name`, its packages first, unless that was done; bind each to its package."""
@@ -219,16 +227,6 @@ def _absolute(name: str, level: int, importer: str, home: _Closure) -> str:
     if not package:
         raise ImportError("attempted relative import beyond top-level package")
     return f"{package}.{name}" if name else package
-
-
-def _find(module: types.ModuleType, qualname: str) -> Any:
-    found: Any = module
-    for part in qualname.split("."):
-        names = class_dict(found) if isinstance(found, type) else vars(found)
-        found = names.get(part)
-        if not isinstance(found, type):
-            return None
-    return found
 
 
 _WARM_UP: Final = '''

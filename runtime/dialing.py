@@ -1,0 +1,167 @@
+"""From a URI to a connection: what a client may ask for, the socket, TLS and the handshake."""
+
+import secrets
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from ..errors import CallTimeout, ConfigurationError, ConnectionDenied, ConnectionLost
+from ..validators.connection import ConnectionValidator, Credentials
+from .channel import Channel
+from .handshake import ClientHandshake
+from .tls import TLS, check_fingerprint, client_context, end_point_binding
+from .tls_transport import TLSTransport
+from .transport import PlainTransport, Transport
+from .uri import TLS_SCHEME, UNIX, URI
+from .wire.codecs import CODECS
+from .workers import Parking, Workers
+
+__all__ = ["CONNECT_S", "Dialer", "background", "check_options", "credentials"]
+
+MAX_FRAME_BYTES: Final = 64 * 1024 * 1024
+CONNECT_S: Final = 30.0  # for TCP, TLS and the handshake, where the user gives no time
+READ_BYTES: Final = 8 * 1024
+
+
+def check_options(uri: URI, passphrase: Any, login: str | None, identity: Any, verify_host: bool, tls: TLS | None,
+                  codec: str) -> None:
+    """Refuse what cannot be right before anything is sent.
+
+    Raises:
+        ConfigurationError: The text says what to change.
+    """
+    if not uri.name:
+        raise ConfigurationError(f"{uri} names no object: add its name, as in emporion://HOST:PORT/NAME")
+    if identity is not None and (passphrase is not None or login is not None):
+        raise ConfigurationError("give either identity= or passphrase= (with login=), not both")
+    if codec not in CODECS:
+        raise ConfigurationError(f"codec={codec!r}: known are {', '.join(CODECS)}")
+    proved = passphrase is not None or identity is not None or _known_by_tls(uri, tls) or uri.scheme == UNIX
+    if verify_host and not proved:
+        raise ConfigurationError(
+            "nothing here proves that the host is the right one: give a passphrase=, a URI with ?fp=, "
+            "tls=TLS(ca=...), or say verify_host=False"
+        )
+
+
+def _known_by_tls(uri: URI, tls: TLS | None) -> bool:
+    return bool(uri.fingerprint or (tls is not None and (tls.ca or tls.fingerprints)))
+
+
+def credentials(passphrase: str | Callable[[], str] | None, login: str | None, identity: Any) -> Any:
+    """What a client proves; None: nothing."""
+    if identity is not None:
+        return identity
+    if callable(passphrase):
+        passphrase = passphrase() or ""  # asked for, so not anonymous: the host says no to an empty one
+    if passphrase is None and login is None:
+        return None
+    if not isinstance(passphrase, str | None) or not isinstance(login, str | None):
+        raise ConfigurationError("passphrase= and login= take text, or a callable that gives the passphrase")
+    return Credentials(login, passphrase or "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dialer:
+    """How one client reaches one host: enough to come back after the connection was cut."""
+
+    uri: URI
+    identity: Any = field(repr=False)
+    validator: ConnectionValidator
+    verify_host: bool
+    tls: TLS | None
+    codec: str
+
+    def channel(self, until_s: float) -> Channel:
+        """A connection whose handshake is done.
+
+        Args:
+            until_s: On the clock of `time.monotonic`.
+
+        Raises:
+            ConnectionDenied, ConnectionLost, CallTimeout, ConfigurationError: As for `connect`.
+        """
+        transport, handshake = self._open(until_s)
+        codecs = [CODECS[self.codec], *(one for name, one in CODECS.items() if name != self.codec)]
+        return Channel(transport, codecs=codecs, max_frame_bytes=MAX_FRAME_BYTES, trailing=handshake.trailing)
+
+    def _open(self, until_s: float) -> tuple[Transport, ClientHandshake]:
+        uri, tls = self.uri, self.tls
+        sock = _dial(uri, until_s)
+        try:
+            binding: bytes | None = None
+            if uri.scheme == TLS_SCHEME:
+                sock = client_context(tls).wrap_socket(sock, server_hostname=uri.host)
+                der = sock.getpeercert(binary_form=True)
+                check_fingerprint(der, [uri.fingerprint])
+                check_fingerprint(der, tls.fingerprints if tls is not None else ())
+                binding = end_point_binding(der or b"")
+            handshake = ClientHandshake(
+                self.validator, identity=self.identity, uri=uri, binding=binding, codec=self.codec,
+                peer_address=uri.address if uri.scheme != UNIX else None, random=secrets.token_bytes,
+                host_known=_known_by_tls(uri, tls) or uri.scheme == UNIX or not self.verify_host,
+            )
+            _shake_hands(sock, handshake, until_s)
+        except ssl.SSLCertVerificationError as error:
+            sock.close()
+            raise ConnectionDenied(text=f"the host's certificate is not good: {error.verify_message}") from None
+        except TimeoutError as error:
+            sock.close()
+            raise error if isinstance(error, CallTimeout) else CallTimeout(f"{uri} did not answer in time") from None
+        except OSError as error:
+            sock.close()
+            raise ConnectionLost(f"the connection to {uri} broke in the handshake: {error.strerror or error}") from None
+        except BaseException:
+            sock.close()
+            raise
+        return TLSTransport(sock) if isinstance(sock, ssl.SSLSocket) else PlainTransport(sock), handshake
+
+
+def _dial(uri: URI, until_s: float) -> socket.socket:
+    left_s = max(0.001, until_s - time.monotonic())
+    try:
+        if uri.scheme != UNIX:
+            return socket.create_connection(uri.address, timeout=left_s)
+        sock = socket.socket(socket.AF_UNIX)
+        try:
+            sock.settimeout(left_s)
+            sock.connect(uri.path)
+        except BaseException:
+            sock.close()
+            raise
+        return sock
+    except TimeoutError:
+        raise CallTimeout(f"{uri} did not answer in time") from None
+    except OSError as error:
+        raise ConnectionLost(f"no host answers at {uri}: {error.strerror or error}; is it running?") from None
+
+
+def _shake_hands(sock: socket.socket, handshake: ClientHandshake, until_s: float) -> None:
+    sock.sendall(handshake.start())
+    while not handshake.done:
+        left_s = until_s - time.monotonic()
+        if left_s <= 0:
+            raise CallTimeout("the host did not finish the handshake in time")
+        sock.settimeout(left_s)
+        data = sock.recv(READ_BYTES)
+        if not data:
+            raise ConnectionLost("the host closed the connection in the middle of the handshake")
+        answer = handshake.receive(data)
+        if answer:
+            sock.sendall(answer)
+
+
+_background_lock = threading.Lock()
+_background_threads: list[tuple[Parking, Workers]] = []
+
+
+def background() -> tuple[Parking, Workers]:
+    """One selector and one set of threads for all of this process's clients."""
+    with _background_lock:
+        if not _background_threads:
+            _background_threads.append((Parking("emporion-client"), Workers(name="emporion-client")))
+        return _background_threads[0]
