@@ -1,12 +1,13 @@
 """Calls that the caller does not wait for: one-way ones, and those that leave a ticket for their result."""
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable
 from types import MethodType
 from typing import Any, Final, TypeVar
 
-from ..errors import CallTimeout, ConfigurationError, ConnectionLost, ProtocolError
+from ..errors import CallTimeout, ConfigurationError, ConnectionLost, EmporionError, ProtocolError
 from .client import ClientPeer
 from .peer import DIRECTORY, Peer
 from .proxy import Proxy, peer_and_number
@@ -133,11 +134,10 @@ class Ticket:
     def _forget(self) -> None:
         """Let the host forget the call, and end a connection that nothing of the result needs."""
         peer = self._peer
-        try:
+        with contextlib.suppress(EmporionError):  # else it forgets by itself, after an hour
             peer.call(DIRECTORY, Op.CALL, "ticket_forget", (self.id,), {})
-        finally:
-            if self._own and not peer.holds_proxies:
-                peer.close()
+        if self._own and not peer.holds_proxies:
+            peer.close()
 
     def _ask(self, method: str, *args: Any) -> Any:
         """Ask the host, by a new connection where the old one is over, or breaks in that very moment."""

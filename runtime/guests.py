@@ -128,8 +128,7 @@ class GuestPeer(Peer):
     def _ticket_result(self, id: Any = None, *more: Any) -> tuple[Body, list[bytes]]:
         """What a detached call came to, for whoever proves to be who made it; more than once, should it get lost."""
         detached = self._registry.tickets.find(id, self.caller)
-        with detached.fetching(self, self.caller) as result:
-            return self.encode_result(result)
+        return self.encode_result(detached.result(self, self.caller))  # `serve` puts the thread's own scope back
 
     def answered(self, asked: Asked) -> None:
         scope = self._scopes.pop(asked, None)

@@ -4,8 +4,7 @@ import logging
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from enum import Enum
 from typing import Any, Final
 
@@ -52,7 +51,6 @@ class Detached:
         self._done = threading.Event()
         self._result: Any = None
         self._error: BaseException | None = None
-        self._fetching = threading.RLock()
 
     def run(self) -> None:
         """Do it, on a thread of the host's own; never raises."""
@@ -92,19 +90,19 @@ class Detached:
         self._done.wait(min(max(wait_s, 0.0), WAIT_S))
         return self._status.value
 
-    @contextmanager
-    def fetching(self, owner: object, caller: Caller) -> Iterator[Any]:
-        """The result, while it is packed for `owner`, the end of a connection of its caller's; raises what the method
-        raised. Its scope rules meanwhile: what came with the call goes home unasked, all else is asked about."""
-        with self._fetching:
-            self.scope.come_back_by(owner, caller)
-            before = enter(self.scope)
-            try:
-                if self._error is not None:
-                    raise self._error
-                yield self._result
-            finally:
-                enter(before)
+    def result(self, owner: object, caller: Caller) -> Any:
+        """The result, to be packed for `owner`, the end of a connection of its caller's; raises what the method raised.
+
+        This thread works for the call's scope from here on: what came with the call goes home unasked, all else is
+        asked about.
+        """
+        if self.running:
+            raise NamingError("this call has not ended: ask for its status first")
+        self.scope.come_back_by(owner, caller)
+        enter(self.scope)
+        if self._error is not None:
+            raise self._error
+        return self._result
 
 
 class Tickets:
