@@ -235,16 +235,21 @@ class Admission:
     def _ask(self, realm: Realm, name: str, source: str | None, digest: str, direction: str, traveller: Traveller,
              what: str, goods: Consignment) -> None:
         address = traveller.address if source is not None else None
-        verdict = judge(realm.code_validator, name, source, address, caller=traveller.caller, on_error=_log_error)
+        verdict = judge(
+            realm.code_validator, name, source, address, caller=traveller.caller, consignment=goods, on_error=_log_error
+        )
         if not verdict:
-            raise self._denied(name, {name: digest}, direction, verdict.reason, traveller)
+            why, told = verdict.reason, verdict.told_reason
+            raise self._denied(name, {name: digest}, direction, why, traveller, told)
         announce(CodeCrossed(name, digest, direction, True, what, traveller.label))
 
     def _denied(self, name: str, digests: Mapping[str, str], direction: str, reason: str,
-                traveller: Traveller) -> EmporionError:
+                traveller: Traveller, told: str | None = None) -> EmporionError:
+        """Log a denial; the peer hears `told` where that is not the whole reason."""
         reason = reason[:MAX_REASON_CHARS]
+        told = reason if told is None else told[:MAX_REASON_CHARS]
         announce(CodeCrossed(name, digests.get(name, ""), direction, False, reason, traveller.label))
-        return CodeDenied(name[:MAX_NAME_CHARS], direction, reason)
+        return CodeDenied(name[:MAX_NAME_CHARS], direction, told)
 
 
 def _key(name: str, isolation: Isolation) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from ...errors import ProtocolError
-from ...validators.consignment import Consignment, Signature
+from ...validators.consignment import Consignment, check_signatures
 
 __all__ = ["LONGEST_NAME", "check_class_name", "check_manifest", "consignments"]
 
@@ -14,8 +14,6 @@ _LONGEST_TOGETHER: Final = 1024 * 1024  # characters of names in one message: so
 _DOTTED: Final = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 _QUALNAME: Final = re.compile(r"[^\W\d]\w*(\.([^\W\d]\w*|<locals>))*")
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
-_SIGNATURE: Final = re.compile(r"[0-9a-f]{128}")
-_MOST_SIGNATURES: Final = 16  # of one manifest: each costs who checks it a tenth of a millisecond
 
 
 def check_manifest(manifest: Mapping[str, str]) -> None:
@@ -39,14 +37,14 @@ def consignments(
         raise ProtocolError("a message whose manifests are too long")
     for manifest in manifests:
         check_manifest(manifest)
-    signed: dict[int, list[Signature]] = {}
+    signed: dict[int, list[tuple[str, str]]] = {}
     for number, key, signature in signatures:
-        if not 0 <= number < len(manifests) or not _DIGEST.fullmatch(key) or not _SIGNATURE.fullmatch(signature):
-            raise ProtocolError("a signature that is none, or of no manifest")
-        signed.setdefault(number, []).append(Signature(key, signature))
-        if len(signed[number]) > _MOST_SIGNATURES:
-            raise ProtocolError(f"a manifest with more than {_MOST_SIGNATURES} signatures")
-    return [Consignment(manifest, tuple(signed.get(number, ()))) for number, manifest in enumerate(manifests)]
+        signed.setdefault(number, []).append((key, signature))
+    if not signed.keys() <= set(range(len(manifests))):
+        raise ProtocolError("a signature of a manifest that is not there")
+    return [
+        Consignment(manifest, check_signatures(signed.get(number, ()))) for number, manifest in enumerate(manifests)
+    ]
 
 
 def check_class_name(manifest: Mapping[str, str], module: str, qualname: str) -> None:

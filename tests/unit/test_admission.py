@@ -15,6 +15,7 @@ from emporion.runtime.code.store import MemoryCodeStore
 from emporion.runtime.events import CodeCrossed
 from emporion.runtime.options import BOTH_WALLS, DEFAULT_LIMITS, Isolation
 from emporion.tests.harbour import Ears, listening
+from emporion.validators.code import names, quiet
 from emporion.validators.consignment import Consignment
 
 TRAVELLER = Traveller(("192.0.2.1", 4711), "the caller", "nora@192.0.2.1:4711")
@@ -184,15 +185,31 @@ def test_downloads_ask_by_name_alone_and_stop_at_the_first_no(ears: Ears) -> Non
     assert [event.direction for event in ears.denials()] == ["download"]
 
 
-def test_a_validator_that_raises_is_logged_with_its_traceback(ears: Ears) -> None:
+def test_a_validator_that_raises_is_logged_with_its_traceback_and_the_peer_hears_no_details(ears: Ears) -> None:
     def validator(name: str, source: str | None, address: Any) -> bool:
         raise RuntimeError("the policy file is gone")
 
-    with pytest.raises(CodeDenied, match="the policy file is gone"):
-        here = Customs()
+    here = Customs()
+    with pytest.raises(CodeDenied) as error:
         here.upload(realm=here.realm(validator))
+    assert error.value.reason == "the validator failed"
+    assert ears.denials()[0].rule == "the validator raised RuntimeError: the policy file is gone"
     (record,) = [record for record in ears.records if record.exc_info]
     assert record.levelno == logging.ERROR
+
+
+@pytest.mark.parametrize("source", ["upload", "download"])
+def test_a_quiet_denial_is_told_to_the_log_alone(ears: Ears, source: str) -> None:
+    here = Customs()
+    realm = here.realm(quiet(names("secret.project.*")))
+    with pytest.raises(CodeDenied) as error:
+        if source == "upload":
+            here.upload(realm=realm)
+        else:
+            here.admission.download(manifest_of(SOURCES), realm, TRAVELLER)
+    assert error.value.reason == "denied by the host's policy"
+    assert "secret" not in str(error.value)
+    assert "'secret.project.*'" in ears.denials()[0].rule
 
 
 def test_code_is_kept_apart_by_the_walls_it_was_made_for_and_behind() -> None:
