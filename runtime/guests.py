@@ -200,6 +200,7 @@ class GuestPeer(Peer):
         scope = current_scope()
         if scope is None:
             raise CodeDenied(next(iter(manifest)), "download", "mobile objects travel in calls, not outside of them")
+        self._office.admission.recalled(manifest, "download", self._traveller(scope))
         own = () if scope.caller is not self.caller else scope.brought.values()
         if any(manifest.items() <= brought.items() for brought in own):
             return
@@ -224,6 +225,9 @@ class GuestPeer(Peer):
             if source is None:
                 raise CodeDenied(name[:200], "download", "this host announced no such module on this connection")
             sources[digest] = source
+        # What was announced before it was yanked does not go any more.
+        traveller = Traveller(self.caller.address, self.caller, self.where)
+        self._office.admission.recalled(asked.modules, "download", traveller)
         for name, digest in asked.modules.items():
             announce(CodeCrossed(name, digest, "download", True, "sent", self.where))
         return Code(asked.call, sources)

@@ -20,6 +20,7 @@ from ...validators.code import CodeValidator, judge
 from ..events import CodeCrossed, announce
 from ..options import Isolation, Limits
 from ..sandbox.language.policy import POLICY_VERSION
+from .kept import yank_reason
 from .store import CodeStore
 
 __all__ = ["Admission", "Realm", "Traveller"]
@@ -83,13 +84,14 @@ class Admission:
 
         Raises:
             CodeDenied: Naming the module and the rule; each denial is in the log. What the sender gave in place of the
-                modules it had announced, and names that no module may have, are denied too.
+                modules it had announced, names that no module may have, and what was yanked, are denied too.
         """
         try:
             check_manifest(manifest)
         except ProtocolError as error:
             name = next(iter(manifest), "")
             raise self._denied(name, manifest, "upload", str(error), traveller) from None
+        self.recalled(manifest, "upload", traveller)
         known = {digest: text for digest in manifest.values() if (text := self.store.get(digest)) is not None}
         missing = {name: digest for name, digest in manifest.items() if digest not in known}
         sources = dict(known)
@@ -102,22 +104,36 @@ class Admission:
         for name, digest in manifest.items():
             self._ask(realm, name, sources[digest], digest, "upload", traveller, "known" if digest in known else "sent")
         self._keep(manifest, sources, realm.isolation, traveller)
+        self.store.record(manifest, traveller.label.rpartition(":")[0])
 
     def download(self, manifest: Mapping[str, str], realm: Realm, traveller: Traveller) -> None:
         """Ask whether modules of this host, or of an agent that passes through, may go to the other end.
 
         Raises:
-            CodeDenied: Naming the first module that may not.
+            CodeDenied: Naming the first module that may not, or that was yanked.
         """
+        self.recalled(manifest, "download", traveller)
         for name, digest in manifest.items():
             self._ask(realm, name, None, digest, "download", traveller, "announced")
+
+    def recalled(self, modules: Mapping[str, str], direction: str, traveller: Traveller) -> None:
+        """Refuse what the operator has yanked, {name: digest}; nobody else is asked.
+
+        Raises:
+            CodeDenied: Naming the module, its digest, and why it was yanked.
+        """
+        yanks = self.store.yanks()
+        for name, digest in modules.items() if yanks else ():
+            if digest in yanks:
+                raise self._denied(name, modules, direction, yank_reason(digest, yanks[digest]), traveller)
 
     def compiled(self, name: str, digest: str, source: str, isolation: Isolation, traveller: Traveller) -> bytes:
         """The code of an accepted module, from the store or made now.
 
         Raises:
-            CodeDenied: The language policy or the compiler refused.
+            CodeDenied: The language policy or the compiler refused, or the module was yanked.
         """
+        self.recalled({name: digest}, "upload", traveller)
         key = _key(name, isolation)
         code = self.store.compiled(digest, key)
         if code is None:
@@ -128,6 +144,7 @@ class Admission:
     def _keep(self, manifest: Mapping[str, str], sources: Mapping[str, str], isolation: Isolation,
               traveller: Traveller) -> None:
         """Compile what is new, and keep it once all of it compiles."""
+        self.recalled(manifest, "upload", traveller)  # again: its sources may have been half a minute on their way
         until_s = time.monotonic() + COMPILE_BUDGET_S
         codes: list[tuple[str, str, bytes]] = []
         for name, digest in manifest.items():

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 from ...agents.closure import closure_of
 from ...agents.manifest import check_qualname, closure_id
 from ...agents.state import capture, name_of
-from ...errors import AgentError, ConfigurationError, LimitExceeded, NotExposed, ProtocolError, VisitEnded
+from ...errors import AgentError, CodeDenied, ConfigurationError, LimitExceeded, NotExposed, ProtocolError, VisitEnded
 from ..channel import Channel
 from ..context import descend, too_deep
 from ..driver import Driver
@@ -46,6 +46,7 @@ class VisitPeer(Peer):
         self._closures: dict[str, Mapping[str, str]] = {}
         self._provided: set[tuple[str, str]] = set()
         self._to_provide: list[tuple[str, str, bytes]] = []
+        self._yanks: Mapping[str, str] = {}  # as they were when the modules in the visit were last held against them
         self._lines = 0
         self._printed: list[str] = []
         self._living: weakref.WeakValueDictionary[int, Handle] = weakref.WeakValueDictionary()
@@ -80,7 +81,10 @@ class VisitPeer(Peer):
         try:
             if self.calls > self._limits.calls:
                 return self.fault_out(asked.message.call, LimitExceeded("calls", self.calls, self._limits.calls))
+            self.check_yanks()
             return super().serve(asked) if deeper else self.fault_out(asked.message.call, too_deep())
+        except CodeDenied as error:
+            return self.fault_out(asked.message.call, error)
         finally:
             descend(-1)
             self._leaving = leaving
@@ -90,6 +94,26 @@ class VisitPeer(Peer):
         if isinstance(error, LimitExceeded) and error.limit in ("calls", "capabilities"):
             self.driver.close(error)
         return super().fault_out(call, error)
+
+    def check_yanks(self) -> None:
+        """End the visit where code that it holds has been yanked; asked before each call, in either direction.
+
+        Raises:
+            CodeDenied: It was; the connection to the visit is closed.
+        """
+        scope = self._scope
+        yanks = scope.office.admission.store.yanks()
+        if yanks is self._yanks:
+            return
+        brought = {item for manifest in scope.brought.values() for item in manifest.items()} if yanks else ()
+        for name, digest in self._provided if yanks else ():
+            direction = "upload" if (name, digest) in brought else "download"
+            try:
+                scope.office.admission.recalled({name: digest}, direction, scope.traveller)
+            except CodeDenied as error:
+                self.driver.close(error)
+                raise
+        self._yanks = yanks
 
     def _broken(self, why: str) -> NoReturn:
         """End the visit: what runs in it is no agent of ours any more."""
@@ -178,6 +202,7 @@ class VisitPeer(Peer):
         self._closures[closure_id(manifest)] = manifest
         scope = self._scope
         admission = scope.office.admission
+        admission.recalled(manifest, "upload", scope.traveller)
         for name, digest in manifest.items():
             if (name, digest) not in self._provided:
                 source = admission.store.get(digest)

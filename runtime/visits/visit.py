@@ -64,7 +64,7 @@ class Scope:
     def keep(self, manifest: Mapping[str, str]) -> None:
         """Hold modules in the code store, here already or still to come, until the call is over."""
         digests = list(manifest.values())
-        self.office.admission.store.pin(digests)
+        self.office.admission.store.hold(digests)
         self._kept.append(digests)
 
     def let_in(self, manifest: Mapping[str, str], fetch: Callable[[dict[str, str]], Mapping[str, str]]) -> None:
@@ -147,7 +147,7 @@ class Scope:
             self._visit.leave()
             self._visit.report()
         while self._kept:
-            self.office.admission.store.unpin(self._kept.pop())
+            self.office.admission.store.release(self._kept.pop())
 
 
 class Visit:
@@ -188,6 +188,7 @@ class Visit:
         before = enter(self._scope)
         try:
             try:
+                self.peer.check_yanks()
                 return work()
             except EmporionError as error:
                 raise self._explain(error) from error
@@ -204,8 +205,8 @@ class Visit:
                 raise self._over()
 
     def _explain(self, error: EmporionError) -> EmporionError:
-        """What to tell the hosted method: a limit, a death, our own word; or the agent's error, and the visit goes on.
-        """
+        """What to tell the hosted method: a limit, a yank, a death, our own word; or the agent's error, and the visit
+        goes on."""
         if self._ended:
             return self._over()
         broken = self.peer.driver.error
@@ -214,6 +215,9 @@ class Visit:
             return broken or error
         if broken is None:
             return error
+        if isinstance(broken, CodeDenied):
+            self.end(broken)
+            return broken
         if isinstance(broken, ConnectionLost):
             how = self._exit_reason()
             limit = self._jailed.limit_error()

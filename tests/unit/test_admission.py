@@ -219,7 +219,7 @@ def test_a_full_store_says_to_come_again(ears: Ears) -> None:
     store = MemoryCodeStore(max_bytes=20)
     here = Customs(store)
     here.upload({"trip.a": SOURCES["trip.a"]})
-    store.pin([digest_of(SOURCES["trip.a"])])
+    store.hold([digest_of(SOURCES["trip.a"])])
     store.max_bytes = 8
     with pytest.raises(CodeDenied, match="try again later"):
         here.upload({"trip.b": SOURCES["trip.b"]})

@@ -63,8 +63,8 @@ def test_the_number_of_texts_is_bounded_too() -> None:
 def test_pinned_texts_stay_and_a_full_store_says_so() -> None:
     store = MemoryCodeStore(max_bytes=250)
     first = put(store, 1)
-    store.pin([first])
-    with store.pinned([first]):
+    store.hold([first])
+    with store.holding([first]):
         put(store, 2)
         put(store, 3)
         assert first in store
@@ -72,14 +72,14 @@ def test_pinned_texts_stay_and_a_full_store_says_so() -> None:
         put(store, 4, 200)
     assert (caught.value.limit, caught.value.used, caught.value.allowed) == ("max_bytes", 300, 250)
     assert len(store) == 2, "a text that does not fit must not push others out"
-    store.unpin([first])
+    store.release([first])
     put(store, 4, 200)
     assert first not in store
 
 
 def test_a_pin_may_come_before_the_text() -> None:
     store = MemoryCodeStore(max_modules=1)
-    store.pin([digest_of(text(1))])
+    store.hold([digest_of(text(1))])
     put(store, 1)
     with pytest.raises(LimitExceeded, match="max_modules"):
         put(store, 2)
