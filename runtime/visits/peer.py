@@ -103,7 +103,7 @@ class VisitPeer(Peer):
         """
         scope = self._scope
         yanks = scope.office.admission.store.yanks()
-        if yanks is self._yanks:
+        if yanks is self._yanks or self.driver.error is not None:
             return
         brought = {item for manifest in scope.brought.values() for item in manifest.items()} if yanks else ()
         for name, digest in self._provided if yanks else ():
