@@ -237,6 +237,20 @@ def test_a_yanked_agent_that_never_entered_a_visit_does_not_go_home(harbour: Har
 # --- yanks, in visits that run
 
 
+def test_an_agent_that_is_yanked_before_its_first_step_takes_none(harbour: Harbour) -> None:
+    agent = harbour.library.agent(ASKER)
+
+    def play(visitor: Any) -> Any:
+        harbour.host.code.yank(digest_for(agent), "it steals boots")
+        return visitor.rest()
+
+    try:
+        refused(harbour.stage(play), agent, digest_for(agent))
+        no_visit_is_left(harbour.host)
+    finally:
+        harbour.host.code.unyank(digest_for(agent))
+
+
 def test_a_yank_by_another_process_ends_the_visit_at_the_agents_next_question(tmp_path: Path) -> None:
     heard: list[BaseException] = []
     with opened(tmp_path) as harbour:

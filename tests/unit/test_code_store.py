@@ -258,6 +258,7 @@ def test_what_never_came_can_be_yanked_and_does_not_come(make: Make) -> None:
     digest = digest_of(text(1))
     store.yank(digest, "known from elsewhere")
     put(store, 1)
+    assert len(store) == 0
     put(store, 2)
     put(store, 3)
     assert (digest in store, store.yanked(digest)) == (False, "known from elsewhere")
