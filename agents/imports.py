@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-__all__ = ["Imports", "imports_of"]
+__all__ = ["Imports", "imports_of", "never_taken"]
 
 # Whoever mentions one of these can import a module whose name no reader of the text can tell.
 _CALLS: Final = frozenset({"__import__", "import_module"})
@@ -120,13 +120,13 @@ def _nodes(tree: ast.AST) -> Iterator[ast.AST]:
     while waiting:
         node = waiting.pop()
         yield node
-        if isinstance(node, ast.If) and _never_taken(node.test):
+        if isinstance(node, ast.If) and never_taken(node.test):
             waiting += reversed(node.orelse)
         else:
             waiting += reversed(list(ast.iter_child_nodes(node)))
 
 
-def _never_taken(test: ast.expr) -> bool:
+def never_taken(test: ast.expr) -> bool:
     match test:
         case ast.Name(id="TYPE_CHECKING") | ast.Attribute(value=ast.Name(), attr="TYPE_CHECKING"):
             return True

@@ -193,7 +193,7 @@ class ClientPeer(Peer):
 
     def supply(self, asked: NeedCode) -> Code:
         scope = current_scope()
-        passed = {} if scope is None else scope.supplies.get(self, {})
+        passed: Mapping[str, str] = {} if scope is None else self._crossing.supplies(scope, asked.modules)
         sources = {}
         for name, digest in asked.modules.items():
             source = self._announced.get(digest) or passed.get(digest)

@@ -60,6 +60,16 @@ class Crossing:
         """Have modules ready for the other host; `text` gives sources by digest."""
         scope.pass_on(manifest, text, scope.stranger(self._address, self._peer.where), self._peer)
 
+    def supplies(self, scope: "Scope", modules: Mapping[str, str]) -> Mapping[str, str]:
+        """The sources, by digest, that the other host may have for this call; it asks for `modules`.
+
+        Raises:
+            CodeDenied: One of them has been yanked meanwhile.
+        """
+        passed = scope.supplies.get(self._peer, {})
+        scope.office.admission.recalled(modules, "download", scope.stranger(self._address, self._peer.where))
+        return passed
+
     def handle_in(self, goods: Consignment, module: str, qualname: str, *, named: bool) -> Handle:
         """What something mobile that comes back is in the hosted call that this thread serves."""
         scope = current_scope()

@@ -222,6 +222,9 @@ class GuestPeer(Peer):
             if source is None:
                 raise CodeDenied(name[:200], "download", "this host announced no such module on this connection")
             sources[digest] = source
+        # What was announced before it was yanked does not go any more.
+        traveller = Traveller(self.caller.address, self.caller, self.where)
+        self._office.admission.recalled(asked.modules, "download", traveller)
         for name, digest in asked.modules.items():
             announce(CodeCrossed(name, digest, "download", True, "sent", self.where))
         return Code(asked.call, sources)

@@ -18,7 +18,8 @@ from ..validators.connection import Connection, ConnectionValidator
 from ..validators.verifiers import Verifiers
 from .channel import Channel
 from .code.admission import Admission, Realm
-from .code.store import MemoryCodeStore
+from .code.disk import DiskCodeStore
+from .code.store import CodeStore, MemoryCodeStore
 from .compiler import compile_jailed
 from .driver import Driver
 from .events import one_line
@@ -53,7 +54,8 @@ class Host:
             on a Unix socket, which only this user can reach.
         connection_validator: Decides who may connect; None: SCRAM-SHA-256 over `passphrases`.
         tls: Certificates of one's own; None: a self-made one, kept in `state_dir`.
-        state_dir: Where the host keeps what must survive a restart; None: nothing does.
+        state_dir: Where the host keeps what must survive a restart (certificate, code, decisions about code); None:
+            nothing does.
         max_connections: Of accepted clients.
         limits, isolation: For visits, where an object has none of its own.
         advertise: ``"HOST:PORT"`` that goes into URIs, where clients see another address than `listen`.
@@ -112,9 +114,14 @@ class Host:
         self._ended = False
         self._serving = False
         self._tls: HostTLS | None = server_context(tls, state_dir) if place.scheme == TLS_SCHEME else None
-        admission = Admission(MemoryCodeStore(), self._compile)
+        self._code: CodeStore = MemoryCodeStore() if state_dir is None else DiskCodeStore(state_dir)
+        try:
+            sock = open_socket(place)
+        except BaseException:
+            self._code.close()
+            raise
+        admission = Admission(self._code, self._compile)
         self.office = Office(admission, self._jailer, self.registration_of, self._later, self._refill)
-        sock = open_socket(place)
         self._port = 0 if place.scheme == UNIX else sock.getsockname()[1]
         self._parking = Parking("emporion-host")
         self._workers = Workers(threads or DEFAULT_THREADS, "emporion-host")
@@ -134,6 +141,11 @@ class Host:
     def uri(self) -> URI:
         """Where this host is, without an object's name."""
         return self._uri("")
+
+    @property
+    def code(self) -> CodeStore:
+        """The code that is here, and the operator's hand on it: `listing`, `pin`, `yank` and their opposites."""
+        return self._code
 
     def register(
         self,
@@ -356,6 +368,7 @@ class Host:
             jailer.close()
         self._workers.close()
         self._parking.close()
+        self._code.close()
         if self._place.scheme == UNIX:
             Path(self._place.path).unlink(missing_ok=True)
 

@@ -4,6 +4,7 @@ import typer
 
 from ..uri import UNIX, URI, Listen
 from . import arguments as given
+from .code_commands import code
 from .loading import created, load, parse_assignments, parse_place, parse_value
 from .passphrases import for_client, for_host
 from .screen import one_line_errors
@@ -17,6 +18,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.add_typer(code, name="code")
 
 
 def main() -> None:

@@ -6,8 +6,9 @@ from typing import Annotated
 import typer
 
 __all__ = [
-    "Accept", "Address", "Advertise", "Agent", "Anonymous", "Argument", "Debug", "Judge", "LogFormat", "Login",
-    "LoginsFile", "Method", "Name", "PassphraseFile", "Setting", "StateDir", "Target", "Timeout", "Version", "What",
+    "Accept", "Address", "Advertise", "Agent", "Anonymous", "Argument", "AsJson", "CodeFolder", "Debug", "Digest",
+    "Digests", "Judge", "LogFormat", "Login", "LoginsFile", "Method", "Name", "PassphraseFile", "Raw", "Setting",
+    "StateDir", "Target", "Timeout", "Version", "What", "Why",
 ]  # fmt: skip
 
 
@@ -52,10 +53,22 @@ Judge = Annotated[
     ),
 ]
 StateDir = Annotated[
-    Path | None, typer.Option(metavar="FOLDER", help="Keeps the certificate, so that URIs survive a restart.")
+    Path | None, typer.Option(metavar="FOLDER", help="Keeps the certificate (URIs survive a restart), code, and yanks.")
 ]
 Advertise = Annotated[str | None, typer.Option(metavar="HOST:PORT", help="Goes into URIs in place of ADDRESS.")]
 LogFormat = Annotated[str, typer.Option(metavar="text|json", help="Of the log on stderr.")]
+
+# --- code
+CodeFolder = Annotated[
+    Path, typer.Option("--state-dir", metavar="FOLDER", show_default=False, help="The host's state folder.")
+]
+Digest = Annotated[str, typer.Argument(metavar="DIGEST", show_default=False, help="8 or more of its digits.")]
+Digests = Annotated[list[str], typer.Argument(metavar="DIGEST...", show_default=False, help="8 or more digits each.")]
+Why = Annotated[
+    str, typer.Option("--why", metavar="TEXT", show_default=False, help="The reason, which senders get to read.")
+]
+AsJson = Annotated[bool, typer.Option("--json", metavar="", help="A line of JSON for each module.")]
+Raw = Annotated[bool, typer.Option("--raw", metavar="", help="The very bytes, also to a terminal.")]
 
 # --- send
 Agent = Annotated[

@@ -14,7 +14,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
-from ...agents.manifest import MAX_CLOSURE_BYTES, MAX_MODULE_BYTES, MAX_NAME_CHARS, check_manifest
+from ...agents.manifest import MAX_CLOSURE_BYTES, MAX_MODULE_BYTES, MAX_NAME_CHARS, check_manifest, packages_of
 from ...errors import CodeDenied, EmporionError, LimitExceeded, ProtocolError
 from ...validators.code import CodeValidator, judge
 from ...validators.consignment import Consignment
@@ -22,6 +22,7 @@ from ..events import CodeCrossed, announce
 from ..options import Isolation, Limits
 from ..sandbox.language.policy import POLICY_VERSION
 from .flights import Flight, Flights
+from .kept import yank_reason
 from .store import CodeStore
 
 __all__ = ["Admission", "Arrivals", "Fetch", "Realm", "Traveller"]
@@ -96,7 +97,7 @@ class Admission:
 
         Raises:
             CodeDenied: Naming the module and the rule; each denial is in the log. What the sender gave in place of the
-                modules it had announced, and names that no module may have, are denied too.
+                modules it had announced, names that no module may have, and what was yanked, are denied too.
         """
         manifest = goods.manifest
         try:
@@ -104,6 +105,7 @@ class Admission:
         except ProtocolError as error:
             name = next(iter(manifest), "")
             raise self._denied(name, manifest, "upload", str(error), traveller) from None
+        self.recalled(manifest, "upload", traveller)
         known = {digest: text for digest in manifest.values() if (text := self.store.get(digest)) is not None}
         missing = {name: digest for name, digest in manifest.items() if digest not in known}
         if missing and realm.code_validator is None:
@@ -116,6 +118,7 @@ class Admission:
                 what = "known" if digest in known else "sent"
                 self._ask(realm, name, sources[digest], digest, "upload", traveller, what, goods)
             self._keep(manifest, sources, realm.isolation, traveller)
+        self.store.record(manifest, traveller.label.rpartition(":")[0])
 
     @contextmanager
     def _sources(
@@ -142,18 +145,31 @@ class Admission:
         """Ask whether modules of this host, or of an agent that passes through, may go to the other end.
 
         Raises:
-            CodeDenied: Naming the first module that may not.
+            CodeDenied: Naming the first module that may not, or that was yanked.
         """
         goods = Consignment(manifest)
+        self.recalled(manifest, "download", traveller)
         for name, digest in manifest.items():
             self._ask(realm, name, None, digest, "download", traveller, "announced", goods)
+
+    def recalled(self, modules: Mapping[str, str], direction: str, traveller: Traveller) -> None:
+        """Refuse what the operator has yanked, {name: digest}; nobody else is asked.
+
+        Raises:
+            CodeDenied: Naming the module, its digest, and why it was yanked.
+        """
+        yanks = self.store.yanks()
+        for name, digest in modules.items() if yanks else ():
+            if digest in yanks:
+                raise self._denied(name, modules, direction, yank_reason(digest, yanks[digest]), traveller)
 
     def compiled(self, name: str, digest: str, source: str, isolation: Isolation, traveller: Traveller) -> bytes:
         """The code of an accepted module, from the store or made now.
 
         Raises:
-            CodeDenied: The language policy or the compiler refused.
+            CodeDenied: The language policy or the compiler refused, or the module was yanked.
         """
+        self.recalled({name: digest}, "upload", traveller)
         key = _key(name, isolation)
         code = self.store.compiled(digest, key)
         if code is None:
@@ -168,18 +184,25 @@ class Admission:
     def _keep(self, manifest: Mapping[str, str], sources: Mapping[str, str], isolation: Isolation,
               traveller: Traveller) -> None:
         """Compile what is new, and keep it once all of it compiles."""
+        self.recalled(manifest, "upload", traveller)  # again: its sources may have been half a minute on their way
         until_s = time.monotonic() + COMPILE_BUDGET_S
         codes: list[tuple[str, str, bytes]] = []
+        packages = packages_of(manifest)
         claimed = Claims()
         try:
             for name, digest in manifest.items():
                 key = _key(name, isolation)
-                if self.store.compiled(digest, key) is None:
+                code = self.store.compiled(digest, key)
+                if code is None:
                     if time.monotonic() > until_s:
                         why = f"compiling its closure took more than {COMPILE_BUDGET_S:g} s: send less code at once"
                         raise self._denied(name, manifest, "upload", why, traveller)
                     code = self._compiled_once(name, digest, sources[digest], isolation, traveller, claimed)
                     codes.append((digest, key, code))
+                absent = [need for need in getattr(code, "needs", ()) if need not in manifest and need not in packages]
+                if absent:
+                    why = f"needs {absent[0]}, which the host does not offer"
+                    raise self._denied(name, manifest, "upload", why, traveller)
             for name, digest in manifest.items():
                 try:
                     self.store.put(digest, sources[digest])

@@ -38,7 +38,7 @@ class MobileModules:
     them need exists once. A closure with another version of a module gets another world.
 
     Args:
-        store: Where the texts are kept; those of announced closures stay pinned in it.
+        store: Where the texts are kept; those of announced closures stay held in it.
         max_closures: How many closures may be announced.
     """
 
@@ -70,7 +70,7 @@ class MobileModules:
                 raise ConfigurationError("these MobileModules were closed: make new ones")
             if len(self._closures) >= self._max_closures:
                 raise LimitExceeded("max_closures", len(self._closures) + 1, self._max_closures)
-            self._store.pin(manifest.values())
+            self._store.hold(manifest.values())
             self._closures[found] = manifest
             self._announced |= set(manifest.items())
         return found
@@ -169,14 +169,14 @@ class MobileModules:
         with self._lock:
             self._closed = True
             for manifest in self._closures.values():
-                self._store.unpin(manifest.values())
+                self._store.release(manifest.values())
             for world in self._worlds:
                 world.close()
             for kept in (self._closures, self._placed, self._worlds, self._announced, self._accepted):
                 kept.clear()
 
     def _source(self, name: str, digest: str) -> str:
-        text = self._store.get(digest)  # pinned: it is there, unless the store has lost it
+        text = self._store.get(digest)  # held: it is there, unless the store has lost it
         if text is None:
             raise ImportError(f"the text of downloaded module {name!r} is gone from the code store: connect again")
         return text

@@ -4,6 +4,7 @@ Nothing here is a wall. An agent that broke out of the language owns this whole 
 operating system's wall and the host's own checks decide.
 """
 
+import ast
 import contextlib
 import marshal
 import os
@@ -26,6 +27,7 @@ from ..wire.codecs import CODECS
 from ..wire.frames import write_frame
 from ..wire.messages import Body, Call, Message, Op, Output, Provide, Result
 from ..wire.values import Mobile, Named
+from .language.needs import needs_of
 from .language.ownership import WRITABLE
 from .language.policy import PolicyRefused, compile_module
 from .language.world import World
@@ -214,7 +216,8 @@ class CompilerPeer(_JailPeer):
     def directory(self, method: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         name, digest, source, language = args
         try:
-            return marshal.dumps(compile_module(source, name=name, digest=digest, language=language))
+            code = compile_module(source, name=name, digest=digest, language=language)
+            return [marshal.dumps(code), needs_of(ast.parse(source)) if language else []]
         except PolicyRefused as refused:
             raise CodeDenied(name, "upload", _complaints(refused)) from None
         except RecursionError:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from ...agents.manifest import check_qualname, closure_id
-from ...errors import AgentError, LimitExceeded, NotExposed, ProtocolError, VisitEnded
+from ...errors import AgentError, CodeDenied, LimitExceeded, NotExposed, ProtocolError, VisitEnded
 from ...validators.consignment import Consignment
 from ..channel import Channel
 from ..context import descend, too_deep
@@ -48,6 +48,7 @@ class VisitPeer(Peer):
         self._closures: dict[str, Mapping[str, str]] = {}
         self._provided: set[tuple[str, str]] = set()
         self._to_provide: list[tuple[str, str, bytes]] = []
+        self._yanks: Mapping[str, str] = {}  # as they were when the modules in the visit were last held against them
         self._lines = 0
         self._printed: list[str] = []
         self._living: weakref.WeakValueDictionary[int, Handle] = weakref.WeakValueDictionary()
@@ -82,7 +83,10 @@ class VisitPeer(Peer):
         try:
             if self.calls > self._limits.calls:
                 return self.fault_out(asked.message.call, LimitExceeded("calls", self.calls, self._limits.calls))
+            self.check_yanks()
             return super().serve(asked) if deeper else self.fault_out(asked.message.call, too_deep())
+        except CodeDenied as error:
+            return self.fault_out(asked.message.call, error)
         finally:
             descend(-1)
             self._leaving = leaving
@@ -92,6 +96,25 @@ class VisitPeer(Peer):
         if isinstance(error, LimitExceeded) and error.limit in ("calls", "capabilities"):
             self.driver.close(error)
         return super().fault_out(call, error, code=self._scope.realm.code_validator is not None)
+
+    def check_yanks(self) -> None:
+        """End the visit where code that it holds has been yanked; asked before each call, in either direction.
+
+        Raises:
+            CodeDenied: It was; the connection to the visit is closed.
+        """
+        scope = self._scope
+        yanks = scope.office.admission.store.yanks()
+        if yanks is self._yanks or self.driver.error is not None:
+            return
+        for name, digest in self._provided if yanks else ():
+            direction = "upload" if scope.is_brought({name: digest}) else "download"
+            try:
+                scope.office.admission.recalled({name: digest}, direction, scope.traveller)
+            except CodeDenied as error:
+                self.driver.close(error)
+                raise
+        self._yanks = yanks
 
     def _broken(self, why: str) -> NoReturn:
         """End the visit: what runs in it is no agent of ours any more."""
@@ -182,6 +205,7 @@ class VisitPeer(Peer):
         self._closures[closure_id(manifest)] = manifest
         scope = self._scope
         admission = scope.office.admission
+        admission.recalled(manifest, "upload", scope.traveller)
         for name, digest in manifest.items():
             if (name, digest) not in self._provided:
                 source = admission.store.get(digest)
@@ -189,7 +213,7 @@ class VisitPeer(Peer):
                     raise VisitEnded(f"the text of module {name} is gone from the code store: send it again")
                 code = admission.compiled(name, digest, source, scope.home.isolation, scope.traveller)
                 self._provided.add((name, digest))
-                self._to_provide.append((name, digest, code))
+                self._to_provide.append((name, digest, bytes(code)))
 
     def encode(self, values: Sequence[object], label: Callable[[int], str]) -> tuple[Body, list[bytes]]:
         encoded = super().encode(values, label)

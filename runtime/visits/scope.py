@@ -82,7 +82,7 @@ class Scope:
     def keep(self, manifest: Mapping[str, str]) -> None:
         """Hold modules in the code store, here already or still to come, until the call is over."""
         digests = list(manifest.values())
-        self.office.admission.store.pin(digests)
+        self.office.admission.store.hold(digests)
         self._kept.append(digests)
 
     def decode(self, decode: Callable[[], list[Any]], sender: Traveller, fetch: Fetch, arrivals: Arrivals,
@@ -104,6 +104,7 @@ class Scope:
         came = {closure_id(one._reference.goods.manifest): one._reference.goods for one in self.handles[met:]}
         for goods in came.values():
             self.keep(goods.manifest)
+            self.office.admission.recalled(goods.manifest, "upload", sender)
             if self._comes_back(goods.manifest, owner):
                 continue
             self.office.admission.upload(goods, self.realm, sender, fetch, arrivals)
@@ -136,14 +137,19 @@ class Scope:
         Raises:
             CodeDenied: Naming the first module that may not.
         """
-        if self._is_brought(manifest, owner):
+        self.office.admission.recalled(manifest, "download", to)
+        if self._is_brought_by(owner, manifest):
             return _NOTHING
         own = [goods.manifest for goods, by in self._all_brought() if by is owner]
         foreign = {name: digest for name, digest in manifest.items() if all(one.get(name) != digest for one in own)}
         self.office.admission.download(foreign, self.realm, to)
         return foreign
 
-    def _is_brought(self, manifest: Mapping[str, str], owner: object) -> bool:
+    def is_brought(self, manifest: Mapping[str, str]) -> bool:
+        """Whether one closure that came with this call has all of these modules."""
+        return any(manifest.items() <= goods.manifest.items() for goods, _ in self._all_brought())
+
+    def _is_brought_by(self, owner: object, manifest: Mapping[str, str]) -> bool:
         return any(by is owner and manifest.items() <= goods.manifest.items() for goods, by in self._all_brought())
 
     def _all_brought(self) -> list[tuple[Consignment, object]]:
@@ -301,7 +307,7 @@ class Scope:
         """The call is over and answered. Idempotent; comes after every call, cancelled or not."""
         self.leave()
         while self._kept:
-            self.office.admission.store.unpin(self._kept.pop())
+            self.office.admission.store.release(self._kept.pop())
 
 
 class _Census:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from ...errors import ConnectionLost, EmporionError, LimitExceeded, VisitEnded
+from ...errors import CodeDenied, ConnectionLost, EmporionError, LimitExceeded, VisitEnded
 from ..context import enter
 from ..events import VisitOver, announce, one_line
 from ..sandbox.supervisor import Jailed
@@ -65,6 +65,7 @@ class Visit:
         before = enter(self._scope)
         try:
             try:
+                self.peer.check_yanks()
                 return work()
             except EmporionError as error:
                 raise self._explain(error) from error
@@ -81,8 +82,8 @@ class Visit:
                 raise self._over()
 
     def _explain(self, error: EmporionError) -> EmporionError:
-        """What to tell the hosted method: a limit, a death, our own word; or the agent's error, and the visit goes on.
-        """
+        """What to tell the hosted method: a limit, a yank, a death, our own word; or the agent's error, and the visit
+        goes on."""
         if self._ended:
             return self._over()
         broken = self.peer.driver.error
@@ -91,6 +92,9 @@ class Visit:
             return broken or error
         if broken is None:
             return error
+        if isinstance(broken, CodeDenied):
+            self.end(broken)
+            return broken
         if isinstance(broken, ConnectionLost):
             how = self._exit_reason()
             limit = self._jailed.limit_error()

@@ -116,7 +116,7 @@ def test_a_thousand_visits_leave_nothing(harbour: Harbour) -> None:
     assert len(zygote_pids()) <= before[1]
     assert threading.active_count() <= before[2] + 2  # idle workers come and go
     assert len(harbour.host.office.admission.store) <= 1  # type: ignore[arg-type]
-    assert not harbour.host.office.admission.store._pins  # type: ignore[attr-defined]
+    assert not harbour.host.office.admission.store._holds  # type: ignore[attr-defined]
 
 
 def test_two_hundred_connections_leave_nothing(harbour: Harbour) -> None:
@@ -173,4 +173,4 @@ def test_refused_agents_and_calls_that_fail_leave_nothing(harbour: Harbour) -> N
             raise AssertionError(f"{deed} went well")
     until(lambda: not any(guest._scopes for guest in harbour.host._guests))
     until(lambda: len(zygote_of(harbour.host)._live) <= SPARES)
-    until(lambda: not harbour.host.office.admission.store._pins)  # type: ignore[attr-defined]
+    until(lambda: not harbour.host.office.admission.store._holds)  # type: ignore[attr-defined]

@@ -237,7 +237,7 @@ def test_a_full_store_says_to_come_again(ears: Ears) -> None:
     store = MemoryCodeStore(max_bytes=20)
     here = Customs(store)
     here.upload({"trip.a": SOURCES["trip.a"]})
-    store.pin([digest_of(SOURCES["trip.a"])])
+    store.hold([digest_of(SOURCES["trip.a"])])
     store.max_bytes = 8
     with pytest.raises(CodeDenied, match="try again later"):
         here.upload({"trip.b": SOURCES["trip.b"]})
@@ -262,3 +262,48 @@ def test_a_machine_without_walls_is_no_fault_of_the_code(ears: Ears) -> None:
     with pytest.raises(SandboxUnavailable, match="libseccomp"):
         admission.upload(Consignment(manifest_of(SOURCES)), here.realm(), TRAVELLER, here.fetch)
     assert not ears.denials()
+
+
+# --- what the operator has yanked
+
+
+def test_what_was_yanked_is_denied_before_anybody_is_asked(ears: Ears) -> None:
+    here = Customs()
+    digest = digest_of(SOURCES["trip.b"])
+    here.store.yank(digest, "it steals boots")
+    for realm in (here.realm(), here.realm(None)):
+        with pytest.raises(CodeDenied, match=f"digest {digest[:16]} was yanked: it steals boots") as error:
+            here.upload(realm=realm)
+        assert (error.value.module, error.value.direction) == ("trip.b", "upload")
+    with pytest.raises(CodeDenied, match="was yanked") as error:
+        here.admission.download(manifest_of(SOURCES), here.realm(), TRAVELLER)
+    assert (error.value.module, error.value.direction) == ("trip.b", "download")
+    with pytest.raises(CodeDenied, match="was yanked"):
+        here.admission.compiled("trip.b", digest, SOURCES["trip.b"], BOTH_WALLS, TRAVELLER)
+    assert here.steps == []
+    assert [(event.module, event.digest) for event in ears.denials()] == [("trip.b", digest)] * 4
+    here.store.unyank(digest)
+    here.upload()
+
+
+def test_what_is_yanked_while_it_is_on_its_way_is_not_kept() -> None:
+    here = Customs()
+    honest = here.fetch
+
+    def fetch(wanted: dict[str, str]) -> Mapping[str, str]:
+        here.store.yank(wanted["trip.c"], "too late")
+        return honest(wanted)
+
+    with pytest.raises(CodeDenied, match="too late"):
+        here.admission.upload(Consignment(manifest_of(SOURCES)), here.realm(), TRAVELLER, fetch)
+    assert not len(here.store)
+    assert "compile" not in [step for step, _ in here.steps]
+
+
+def test_names_and_senders_of_accepted_code_are_remembered() -> None:
+    here = Customs()
+    here.upload()
+    with pytest.raises(CodeDenied):
+        here.upload({"trip.other": SOURCES["trip.a"]}, here.realm(lambda name, source, address: False))
+    labels = [(label.name, label.peer) for kept in here.store.listing() for label in kept.labels]
+    assert sorted(labels) == [(name, "nora@192.0.2.1") for name in SOURCES]

@@ -1,13 +1,15 @@
-"""What a module needs before it can run at all: imports that happen when it is executed, and are not its own to miss."""
+"""What a module needs before it can run at all: imports that happen as it is executed, and that nobody catches."""
 
 import ast
 from collections.abc import Iterator
+from typing import Final
 
+from ....agents.imports import never_taken
 from .facades import FACADES
 
 __all__ = ["needs_of"]
 
-_MISSING: frozenset[str] = frozenset({"ImportError", "ModuleNotFoundError", "Exception", "BaseException"})
+_MISSING: Final = frozenset({"ImportError", "ModuleNotFoundError", "Exception", "BaseException"})
 
 
 def needs_of(tree: ast.Module) -> list[str]:
@@ -31,22 +33,24 @@ def _executed(statements: list[ast.stmt]) -> Iterator[ast.stmt]:
     while waiting:
         node = waiting.pop()
         yield node
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) or (isinstance(node, ast.If) and _is_tool(node.test)):
-            waiting += reversed(getattr(node, "orelse", []))
-            continue
-        inner = [] if isinstance(node, ast.Try) and _is_caught(node) else getattr(node, "body", [])
-        for more in (inner, getattr(node, "orelse", []), getattr(node, "finalbody", [])):
-            waiting += (one for one in reversed(more) if isinstance(one, ast.stmt))
+        for branch in _branches(node):
+            waiting += reversed(branch)
 
 
-def _is_tool(test: ast.expr) -> bool:
-    """``if TYPE_CHECKING:`` and ``if __name__ == "__main__":``, which no agent enters."""
-    match test:
-        case ast.Name(id="TYPE_CHECKING") | ast.Attribute(value=ast.Name(), attr="TYPE_CHECKING"):
-            return True
-        case ast.Compare(left=ast.Name(id="__name__"), ops=[ast.Eq()], comparators=[ast.Constant(value="__main__")]):
-            return True
-    return False
+def _branches(node: ast.stmt) -> list[list[ast.stmt]]:
+    """The blocks inside a statement that run with it; not those of functions, nor where a failure is caught."""
+    match node:
+        case ast.If():
+            return [node.orelse] if never_taken(node.test) else [node.body, node.orelse]
+        case ast.Try():
+            return [node.orelse, node.finalbody] if _is_caught(node) else [node.body, node.orelse, node.finalbody]
+        case ast.For() | ast.While():
+            return [node.body, node.orelse]
+        case ast.ClassDef() | ast.With():
+            return [node.body]
+        case ast.Match():
+            return [case.body for case in node.cases]
+    return []
 
 
 def _is_caught(node: ast.Try) -> bool:
