@@ -101,7 +101,7 @@ class Admission:
         """
         manifest = goods.manifest
         try:
-            check_manifest(manifest)
+            check_manifest(dict(manifest))
         except ProtocolError as error:
             name = next(iter(manifest), "")
             raise self._denied(name, manifest, "upload", str(error), traveller) from None
