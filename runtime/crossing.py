@@ -10,7 +10,8 @@ from ..validators.code import judge
 from ..validators.consignment import Consignment
 from .code.flights import Flights
 from .context import current_scope
-from .driver import Answer, Recall
+from .driver import Answer
+from .serving import Recall
 from .visits.handle import Handle
 from .wire.messages import Call
 from .wire.values import Mobile, Named
