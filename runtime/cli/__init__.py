@@ -1,4 +1,4 @@
-"""The command line: `emporion demo`, `emporion host`, `emporion send`. Nothing else here may import typer or rich."""
+"""The command line: `emporion --help` lists it. Nothing else here may import typer or rich."""
 
 from .app import main
 
