@@ -20,7 +20,7 @@ from ..errors import (
     ConnectionLost,
     ProtocolError,
 )
-from ..validators.code import CodeValidator, judge
+from ..validators.code import CodeValidator, Consignment, judge
 from ..validators.connection import ConnectionValidator, Credentials
 from .channel import Channel
 from .code.importer import MobileModules
@@ -187,8 +187,10 @@ class ClientPeer(Peer):
             raise ProtocolError("the host gave other modules than were asked for")
         if self._validator is not None:
             known = self._downloaded({name: digest for name, digest in manifest.items() if name not in missing})
+            goods = Consignment(manifest)
             for name, digest in manifest.items():
-                verdict = judge(self._validator, name, {**known, **sources}[digest], self._address)
+                source = {**known, **sources}[digest]
+                verdict = judge(self._validator, name, source, self._address, consignment=goods)
                 if not verdict:
                     raise CodeDenied(name, "download", verdict.reason)
         closure = self._modules.add_closure(manifest)

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from ...agents.manifest import MAX_CLOSURE_BYTES, MAX_MODULE_BYTES, MAX_NAME_CHARS, check_manifest
 from ...errors import CodeDenied, EmporionError, LimitExceeded, ProtocolError
-from ...validators.code import CodeValidator, judge
+from ...validators.code import CodeValidator, Consignment, Signature, judge
 from ..events import CodeCrossed, announce
 from ..options import Isolation, Limits
 from ..sandbox.language.policy import POLICY_VERSION
@@ -75,10 +75,12 @@ class Admission:
         self._compile = compile
         self._max_closure_bytes = max_closure_bytes
 
-    def upload(self, manifest: Mapping[str, str], realm: Realm, traveller: Traveller, fetch: Fetch) -> None:
+    def upload(self, manifest: Mapping[str, str], realm: Realm, traveller: Traveller, fetch: Fetch,
+               signatures: tuple[Signature, ...] = ()) -> None:
         """Let a closure in, whole or not at all.
 
         Args:
+            signatures: What the sender says are signatures of `manifest`; for the validator to verify.
             fetch: Asks the sender for the modules that are missing here, {name: digest}, and gives sources by digest.
 
         Raises:
@@ -99,8 +101,10 @@ class Admission:
                 name = next(iter(missing))
                 raise self._denied(name, missing, "upload", "the object has no code validator", traveller)
             sources.update(self._received(missing, fetch(dict(missing)), traveller))
+        goods = Consignment(manifest, signatures)
         for name, digest in manifest.items():
-            self._ask(realm, name, sources[digest], digest, "upload", traveller, "known" if digest in known else "sent")
+            what = "known" if digest in known else "sent"
+            self._ask(realm, name, sources[digest], digest, "upload", traveller, what, goods)
         self._keep(manifest, sources, realm.isolation, traveller)
 
     def download(self, manifest: Mapping[str, str], realm: Realm, traveller: Traveller) -> None:
@@ -177,9 +181,12 @@ class Admission:
         return dict(given)
 
     def _ask(self, realm: Realm, name: str, source: str | None, digest: str, direction: str, traveller: Traveller,
-             what: str) -> None:
+             what: str, goods: Consignment | None = None) -> None:
         address = traveller.address if source is not None else None
-        verdict = judge(realm.code_validator, name, source, address, caller=traveller.caller, on_error=_log_error)
+        verdict = judge(
+            realm.code_validator, name, source, address,
+            caller=traveller.caller, consignment=goods, on_error=_log_error,
+        )  # fmt: skip
         if not verdict:
             why, told = verdict.reason, verdict.told_reason
             raise self._denied(name, {name: digest}, direction, why, traveller, told)
