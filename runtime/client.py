@@ -268,9 +268,9 @@ class ClientPeer(Peer):
     def _judge(self, manifest: Mapping[str, str], sources: Mapping[str, str]) -> None:
         if self._validator is None:
             return
-        texts = {**self._downloaded(manifest), **sources}
+        texts, goods = {**self._downloaded(manifest), **sources}, Consignment(manifest)
         for name, digest in manifest.items():
-            verdict = judge(self._validator, name, texts[digest], self._address)
+            verdict = judge(self._validator, name, texts[digest], self._address, consignment=goods)
             if not verdict:
                 raise CodeDenied(name, "download", verdict.reason)
 

@@ -97,6 +97,6 @@ class Crossing:
     def _judge(self, scope: "Scope", handle: Handle) -> None:
         goods, text = handle._reference.goods, scope.text_of(handle)
         for name, digest in goods.manifest.items():
-            verdict = judge(self._validator, name, text(digest), self._address)
+            verdict = judge(self._validator, name, text(digest), self._address, consignment=goods)
             if not verdict:
                 raise CodeDenied(name, "download", verdict.reason)
