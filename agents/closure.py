@@ -192,10 +192,10 @@ class Manifests:
         if known is not None and known.definition() is not definition:
             known = None
         try:
-            place = place_of(definition)
-        except NoPlace:
+            place = place_of(definition, known.closure.qualname if known else None)
+        except NoPlace as error:
             if known is None:
-                raise
+                raise ConfigurationError(str(error)) from None
             place = None
         if known is not None and (place is None or (place.old and place.module not in MAINS)):
             # Replaced: it keeps what it went out with. Its helpers may be others by now, but those are not its own.
