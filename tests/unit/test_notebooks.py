@@ -19,7 +19,9 @@ for name in [name for name in space if name not in ("__name__", "__doc__", "__bu
     del space[name]
 space["results"] = results = []
 prompt = sys.argv[1] == "prompt"
-if not prompt:
+if prompt:  # as in Python 3.13
+    space["__file__"], space["__package__"], space["__spec__"] = "/lib/_pyrepl/__main__.py", "_pyrepl", __spec__
+else:
     space["In"] = space["_ih"] = [""]
 for number, cell in enumerate(json.load(sys.stdin)):
     name = f"<python-input-{number}>" if prompt else f"/tmp/ipykernel_77/{number}.py"
