@@ -92,11 +92,12 @@ def test_of_several_paths_the_first_public_one_at_the_top_counts(write: Write) -
 
 def test_what_is_given_by_name_is_defined_in_that_module(write: Write) -> None:
     text = MANY + "from helper import Foreign, foreign\nborrowed = functools.wraps(price)(foreign)\n"
+    text += "def claimed(): pass\nclaimed.__module__ = 'helper'\n"
     write({"many.py": text, "helper.py": "class Foreign: pass\ndef foreign(): pass\n"})
     manifests = Manifests()
     manifests.of(importlib.import_module("many").Shelf)
-    no = "Foreign foreign borrowed dumps functools make.x Shelf.still Tone.NO Shelf.__dict__ __builtins__ __loader__"
-    for name in [*no.split(), "Tone._member_map_", "", "."]:
+    no = "Foreign foreign borrowed claimed dumps functools make.x Shelf.still Tone.NO Shelf.__dict__ __builtins__"
+    for name in [*no.split(), "__loader__", "Tone._member_map_", "", "."]:
         with pytest.raises(LookupError):
             manifests.at_home("many", digest_of(text), name)
 
