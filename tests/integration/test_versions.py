@@ -183,7 +183,7 @@ def test_fifty_threads_with_twenty_versions_get_their_own_and_each_travels_once(
     for version in range(20):
         write(folder / "agent.py", VERSION.format(version=version, name=name))
         classes.append(afresh(name).Agent)
-        closure_of(classes[-1])  # as when it is first sent: from then on it keeps its text, whatever becomes of the file
+        closure_of(classes[-1])  # as when it is first sent: it keeps its text from then on
     start = threading.Barrier(50, timeout=30)
 
     def send(number: int) -> bool:
