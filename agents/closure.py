@@ -1,34 +1,41 @@
 """An agent's closure: the modules its class is made of, found in the author's files, described by a manifest.
 
 What travels is what runs here: modules are read without importing any, and a file that was edited after its import is
-noticed (`made_from`).
+noticed (`proof.made_from`).
 """
 
 import importlib
 import sys
 import threading
 import weakref
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from enum import Enum
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from types import FunctionType, MappingProxyType
-from typing import Final
+from types import MappingProxyType
+from typing import Any, Final
 
 from ..errors import ConfigurationError
 from .manifest import closure_id, digest_of
-from .modules import Finder, Found, Namespace, lookup, made_from, source_of
-from .walk import Walk
+from .modules import Finder, Found, Namespace, found_in, lookup
+from .places import Definition, NoPlace, Place, made_there, mixed, place_of
+from .programs import MAINS, Program
+from .proof import constants_fit
+from .running import RunningTexts
+from .state import remember_path
+from .walk import Walk, no_source
 
 __all__ = ["Closure", "Manifests", "at_home", "closure_of"]
 
 
 @dataclass(frozen=True, slots=True)
 class Closure:
-    """Everything that a class's code consists of, as it is now.
+    """Everything that a definition's code consists of, as it is now.
 
     `manifest` is {dotted name: digest}, `sources` {digest: text}, `id` the manifest's `closure_id`; `module` and
-    `qualname` lead to the class. Classes whose closures are the same share both mappings.
+    `qualname` lead to the class or function: the latter is a path by which it can be reached, and not always its
+    ``__qualname__``. `needs` are the top-level names of installed packages that the modules import, in order, also of
+    those they could do without. `origin` is the path of the file of `module`, "" without one. `signatures` are those
+    that lie beside it. Definitions whose closures are the same share both mappings.
     """
 
     manifest: Mapping[str, str]
@@ -36,26 +43,36 @@ class Closure:
     module: str
     qualname: str
     id: str
+    needs: tuple[str, ...] = ()
+    origin: str = ""
+    signatures: tuple[Any, ...] = ()
 
 
-def closure_of(cls: type) -> Closure:
-    """The closure of an ordinary class, from a process-wide `Manifests`: about a microsecond for a known one.
+def closure_of(definition: Definition) -> Closure:
+    """The closure of a class, or a function, from a process-wide `Manifests`: about a microsecond for a known one.
 
-    It has the class's own module and, transitively, the modules that those import: at module level, inside functions,
-    relatively, with a star. Where a module computes the names it imports, every module of its own and of the agent's
-    top-level package is listed. The standard library and installed packages stay where they are, and so do
+    It has the definition's own module and, transitively, the modules that those import: at module level, inside
+    functions, relatively, with a star. Where a module computes the names it imports, every module of its own and of the
+    agent's top-level package is listed. The standard library and installed packages stay where they are, and so do
     modules without Python source (an import of theirs fails elsewhere). Packages whose ``__init__`` has no code are
     not listed: the other end makes them up. Line ends are LF; an empty module travels as one line end.
 
+    Of a program itself (``__main__``: a script, a notebook, the prompt of Python 3.13) a slice travels, see
+    `slices.slice_of`. As a module it has the name of the script's file, of the module that was run with ``-m``, or
+    "notebook"; with "_script" behind it where that is no good name for a module, or is another's. ``__name__`` is
+    that name at the other end, and never "__main__".
+
+    A definition that was replaced (by a reload, or by running its cell again) keeps the closure it had, if it had one.
+
     Raises:
-        ConfigurationError: the class cannot travel; the text says why, and what to do.
+        ConfigurationError: it cannot travel; the text says why, and what to do.
     """
-    return _SHARED.of(cls)
+    return _SHARED.of(definition)
 
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)
 class _Unit:
-    """What the classes with one closure share."""
+    """What the definitions with one closure share."""
 
     manifest: Mapping[str, str]
     sources: Mapping[str, str]
@@ -64,30 +81,49 @@ class _Unit:
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """A class's closure and how to tell that it still holds.
+    """A definition's closure and how to tell that it still holds.
 
     `specs`: each module's spec; a reload or a fresh import makes a new one. `folders`: modification times of the
-    package folders where names are computed at run time, so that a new file in them is found.
+    package folders where names are computed at run time, so that a new file in them is found. `program`: what a slice
+    is of, and how much text it had.
     """
 
-    cls: weakref.ref[type]
+    definition: weakref.ref[Definition]
     closure: Closure
     unit: _Unit
     specs: tuple[tuple[str, object], ...]
     folders: tuple[tuple[str, int], ...]
+    program: tuple[Program, object] | None = None
 
     def holds(self) -> bool:
         modules = sys.modules
         for name, spec in self.specs:
             if getattr(modules.get(name), "__spec__", None) is not spec:
                 return False
+        if self.program is not None and self.program[0].stamp() != self.program[1]:
+            return False
         return not self.folders or _stamps(folder for folder, _ in self.folders) == self.folders
+
+    def kept(self) -> "_Known":
+        """The same closure, for as long as nothing changes again."""
+        specs = tuple((name, getattr(sys.modules.get(name), "__spec__", None)) for name, _ in self.specs)
+        program = (self.program[0], self.program[0].stamp()) if self.program else None
+        return replace(self, specs=specs, folders=_stamps(folder for folder, _ in self.folders), program=program)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """A slice that went out: what its names stood for, and in which program."""
+
+    names: weakref.WeakValueDictionary[str, Definition]
+    program: Program
+    main: str
 
 
 class Manifests:
-    """Closures by class, remembered while they hold; and the way back, from what was announced to the class.
+    """Closures by definition, remembered while they hold; and the way back, from what was announced to the definition.
 
-    Thread-safe. A class costs a walk over its modules' files when it is first seen, or when one of its modules has
+    Thread-safe. A definition costs a walk over its modules' files when it is first seen, or when one of its modules has
     been reloaded or freshly imported; 0.1 us a module from then on.
     """
 
@@ -95,20 +131,22 @@ class Manifests:
         self._lock = threading.RLock()
         self._known: dict[int, _Known] = {}
         self._units: weakref.WeakValueDictionary[str, _Unit] = weakref.WeakValueDictionary()
-        self._running: dict[str, tuple[object, str]] = {}  # by name: the spec of a module and the text it runs
+        self._texts = RunningTexts()
+        self._programs: dict[int, Program] = {}  # by the id of the namespace, which a program keeps
         self._announced: set[tuple[str, str]] = set()
-        self._sent: weakref.WeakValueDictionary[tuple[str, str, str], type] = weakref.WeakValueDictionary()
+        self._slices: dict[tuple[str, str], _Sent] = {}
+        self._sent: weakref.WeakValueDictionary[tuple[str, str, str], Definition] = weakref.WeakValueDictionary()
 
-    def of(self, cls: type) -> Closure:
-        """The closure of `cls`; see `closure_of` for what is in it and for the errors."""
-        known = self._known.get(id(cls))
-        if known is not None and known.cls() is cls and known.holds():
+    def of(self, definition: Definition) -> Closure:
+        """The closure of `definition`; see `closure_of` for what is in it and for the errors."""
+        known = self._known.get(id(definition))
+        if known is not None and known.definition() is definition and known.holds():
             return known.closure
         with self._lock:
-            return self._learn(cls)
+            return self._learn(definition)
 
     def at_home(self, module: str, digest: str, qualname: str) -> object:
-        """What an object coming home is made of: a class of this end's own, or a member of an `Enum` of its own.
+        """What an object coming home names: a class, a function or the member of an `Enum` of this end's own.
 
         Only for text that a closure from here announced. A module that was announced but only ever imported elsewhere
         (inside a method, say) is imported now: it is the author's own file, and nothing is taken from it unless
@@ -120,48 +158,115 @@ class Manifests:
         sent = self._sent.get((module, digest, qualname))
         if sent is not None:
             return sent
+        piece = self._slices.get((module, digest))
+        if piece is not None:
+            return _given(piece.names, qualname, piece.main, piece.program.namespace)
         if (module, digest) not in self._announced:
             raise LookupError(f"module {module!r} with digest {digest[:16]!r} was never announced from here")
         namespace = self._namespace_sent(module, digest)
-        found = Finder({module: namespace}).find(module)
+        found = found_in(module, namespace)
         with self._lock:
-            text = self._running_text(found) if found else None
+            text = self._texts.of(found) if found else None
         if text is None or digest_of(text) != digest:
             raise LookupError(f"module {module!r} was reloaded or edited while its object was away: send it again")
-        try:
-            value = lookup(namespace, qualname)
-        except LookupError:
-            value = None
-        cls: object = type(value) if isinstance(value, Enum) else value
-        if not isinstance(cls, type) or cls.__module__ != module:
-            raise LookupError(f"there is no class {qualname!r} in module {module!r}")
-        return value
+        return _given(namespace, qualname, module, namespace)
 
     def _namespace_sent(self, module: str, digest: str) -> Namespace:
         if module not in sys.modules:
             with self._lock:
                 sent = list(self._sent.items())
-            for (name, its_digest, _), cls in sent:
-                if (name, its_digest) == (module, digest) and (namespace := _own_globals(cls)):
-                    return namespace
+            for (name, its_digest, _), definition in sent:
+                if (name, its_digest) == (module, digest):
+                    try:
+                        return place_of(definition).namespace
+                    except ConfigurationError:
+                        continue
             try:
                 importlib.import_module(module)
             except Exception as error:
                 raise LookupError(f"module {module!r} cannot be imported here: {error}") from error
         return vars(sys.modules[module])
 
-    def _learn(self, cls: type) -> Closure:
-        module, qualname, namespace = _place_of(cls)
-        walk = Walk(module, namespace, self._running_text)
+    def _learn(self, definition: Definition) -> Closure:
+        known = self._known.get(id(definition))
+        if known is not None and known.definition() is not definition:
+            known = None
+        try:
+            place = place_of(definition)
+        except NoPlace:
+            if known is None:
+                raise
+            place = None
+        if known is not None and (place is None or (place.old and place.module not in MAINS)):
+            # Replaced: it keeps what it went out with. Its helpers may be others by now, but those are not its own.
+            self._known[id(definition)] = known = known.kept()
+            return known.closure
+        assert place is not None
+        if place.module in MAINS:
+            return self._learn_slice(definition, place)
+        return self._learn_module(definition, place)
+
+    def _learn_module(self, definition: Definition, place: Place) -> Closure:
+        start = found_in(place.module, place.namespace)
+        own = start is not None and getattr(sys.modules.get(place.module), "__dict__", None) is not place.namespace
+        if start is None:
+            raise ConfigurationError(no_source(place.module))
+        walk = Walk(start, self._texts.of, own=own, piece=False)
         sources = walk.run()
+        if place.old:
+            self._check_old(place, sources)
+        return self._remember(definition, place, place.module, walk, sources, _origin(start), None)
+
+    def _check_old(self, place: Place, sources: Mapping[str, str]) -> None:
+        """See to it that a module which was replaced by a fresh import still has the text and the helpers it had."""
+        name = mixed(place.namespace, sources, place.module)
+        if name is None and constants_fit(place.namespace, sources[place.module]):
+            return
+        raise ConfigurationError(
+            f"module {place.module!r} was imported afresh, and the text of what {place.path!r} was made from is no "
+            "longer to be had: make the object again from the definition that stands in the module"
+        )
+
+    def _learn_slice(self, definition: Definition, place: Place) -> Closure:
+        program = self._programs.get(id(place.namespace))
+        if program is None:
+            program = self._programs[id(place.namespace)] = Program(place.namespace)
+        stamp = program.stamp()
+        piece = program.slice_of(place.path.partition(".")[0])
+        for module in program.names:
+            start = program.found(module)
+            walk = Walk(start, _with(start, piece.text, self._texts.of), own=True, piece=True)
+            sources = walk.run()
+            if not walk.came_back or Finder({}).find(module) is None:
+                break
+        else:
+            raise ConfigurationError(
+                f"{place.path} imports modules called {' and '.join(program.names)}, and its program needs one of "
+                "these names for itself: rename the program's file, or the modules"
+            )
+        closure = self._remember(definition, place, module, walk, sources, program.origin, (program, stamp))
+        names = self._slices.setdefault(
+            (module, closure.manifest[module]), _Sent(weakref.WeakValueDictionary(), program, place.module)
+        ).names
+        for name in piece.names:
+            value = place.namespace.get(name)
+            if isinstance(value, Definition) and made_there(value, place.module, place.namespace):
+                names[name] = value
+        return closure
+
+    def _remember(self, definition: Definition, place: Place, module: str, walk: Walk, sources: Mapping[str, str],
+                  origin: str, program: tuple[Program, object] | None) -> Closure:
         manifest = {name: digest_of(sources[name]) for name in sorted(sources)}
         unit = self._shared(manifest, sources)
-        closure = Closure(unit.manifest, unit.sources, module, qualname, unit.id)
+        needs = tuple(sorted(walk.needs))
+        closure = Closure(unit.manifest, unit.sources, module, place.path, unit.id, needs, origin)
         self._announced |= set(manifest.items())
-        self._sent[module, manifest[module], qualname] = cls
-        key = id(cls)
-        forget = weakref.ref(cls, lambda ref: self._forget(key, ref))
-        self._known[key] = _Known(forget, closure, unit, tuple(walk.specs.items()), _stamps(walk.folders))
+        self._sent[module, manifest[module], place.path] = definition
+        key = id(definition)
+        forget = weakref.ref(definition, lambda ref: self._forget(key, ref))
+        specs = tuple(walk.specs.items())
+        self._known[key] = _Known(forget, closure, unit, specs, _stamps(walk.folders), program)
+        remember_path(definition, place.path)
         return closure
 
     def _shared(self, manifest: dict[str, str], sources: Mapping[str, str]) -> _Unit:
@@ -172,28 +277,10 @@ class Manifests:
             unit = self._units[found] = _Unit(MappingProxyType(manifest), by_digest, found)
         return unit
 
-    def _forget(self, key: int, ref: weakref.ref[type]) -> None:
+    def _forget(self, key: int, ref: weakref.ref[Definition]) -> None:
         known = self._known.get(key)
-        if known is not None and known.cls is ref:  # the address may belong to another class by now
+        if known is not None and known.definition is ref:  # the address may belong to another one by now
             self._known.pop(key, None)
-
-    def _running_text(self, found: Found) -> str | None:
-        """The text that a module runs here: as it lies there, or as it was before the file was edited."""
-        lying = source_of(found)
-        if found.namespace is None:
-            return lying
-        spec, before = self._running.get(found.name, (None, None))
-        if before is not None and spec is found.spec and (before == lying or made_from(found, before)):
-            return before
-        if lying is None:
-            return None
-        if not made_from(found, lying):
-            raise ConfigurationError(
-                f"{found.spec.origin} was edited after module {found.name!r} was imported, and what runs here is no "
-                "longer in the file: reload the module (importlib.reload), or start the program again"
-            )
-        self._running[found.name] = found.spec, lying
-        return lying
 
 
 _SHARED: Final = Manifests()
@@ -204,6 +291,25 @@ def at_home(module: str, digest: str, qualname: str) -> object:
     return _SHARED.at_home(module, digest, qualname)
 
 
+def _given(names: Mapping[str, object], qualname: str, module: str, namespace: Namespace) -> object:
+    """What stands under a name that came from the other end, if it is one of the definitions of `module`."""
+    try:
+        value = lookup(names, qualname)
+    except LookupError:
+        value = None
+    if not made_there(value, module, namespace):
+        raise LookupError(f"module {module!r} has no class, function or enum member {qualname!r}")
+    return value
+
+
+def _with(start: Found, text: str, running_text: Callable[[Found], str | None]) -> Callable[[Found], str | None]:
+    return lambda found: text if found is start else running_text(found)
+
+
+def _origin(found: Found) -> str:
+    return found.spec.origin if found.spec.has_location and found.spec.origin else ""
+
+
 def _stamps(folders: Iterable[str]) -> tuple[tuple[str, int], ...]:
     found = []
     for folder in folders:
@@ -212,39 +318,3 @@ def _stamps(folders: Iterable[str]) -> tuple[tuple[str, int], ...]:
         except OSError:
             found.append((folder, 0))
     return tuple(found)
-
-
-def _place_of(cls: type) -> tuple[str, str, Namespace]:
-    """A class's module name, qualified name and its module's namespace."""
-    module, qualname = cls.__module__, cls.__qualname__
-    shown = f"{module}.{qualname}"
-    if module == "__main__":
-        raise ConfigurationError(
-            f"class {qualname} is defined in the program itself (__main__) or at a prompt, which cannot travel yet: "
-            "put the class into a module file of its own and import it"
-        )
-    if "<locals>" in qualname:
-        raise ConfigurationError(f"class {shown} is made inside a function: move it to the top level of its module")
-    loaded = sys.modules.get(module)
-    namespace = _own_globals(cls) if loaded is None else vars(loaded)
-    if namespace is None:
-        raise ConfigurationError(f"module {module!r} of class {qualname} is not imported here: import it first")
-    try:
-        standing = lookup(namespace, qualname)
-    except LookupError:
-        standing = None
-    if standing is not cls:
-        raise ConfigurationError(
-            f"{shown} is not the class that this object has (the module was reloaded, or a decorator replaced the "
-            "class): make the object again from the class that stands in the module"
-        )
-    return module, qualname, namespace
-
-
-def _own_globals(cls: type) -> Namespace | None:
-    """The namespace of a module that was loaded by path and is not in `sys.modules`, seen through a method's eyes."""
-    for value in vars(cls).values():
-        function = value.__func__ if isinstance(value, staticmethod | classmethod) else value
-        if isinstance(function, FunctionType) and function.__globals__.get("__name__") == cls.__module__:
-            return function.__globals__
-    return None

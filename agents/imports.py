@@ -78,15 +78,32 @@ class _Reader:
                         self.computed |= alias.name in _COMPUTING_MODULES
                 case ast.ImportFrom():
                     self.read_from(node)
-                case ast.Call(func=function, args=[ast.Constant(value=str(text)), *_]) if _called(function) in _CALLS:
-                    self.known_calls.add(id(function))
-                    self.add(text.lstrip("."), level=len(text) - len(text.lstrip(".")))
+                case ast.Call(func=function) if _called(function) in _CALLS:
+                    self.read_call(node, function)
                 case ast.Name(id=word) | ast.Attribute(attr=word) if word in _CALLS:
                     self.computed |= id(node) not in self.known_calls
                 case ast.Name(id=word) if word in _COMPUTING:
                     self.computed = True
                 case ast.Constant(value=str(word)) if word in _CALLS:
                     self.computed = True  # getattr(importlib, "import_module")
+
+    def read_call(self, call: ast.Call, function: ast.expr) -> None:
+        """An import function that is called: with anything but plain texts, what it imports is computed."""
+        given: dict[object, ast.expr] = dict(enumerate(call.args))
+        given.update({keyword.arg: keyword.value for keyword in call.keywords})
+        name = _constant(given.pop(0, None) or given.pop("name", None))
+        if name is None:
+            return
+        start: str | None = self.package
+        if _called(function) == "import_module":
+            package = given.pop(1, None) or given.pop("package", None)
+            own = package is None or (isinstance(package, ast.Name) and package.id == "__package__")
+            start = self.package if own else _constant(package)
+        level = len(name) - len(name.lstrip("."))
+        if start is not None or not level:
+            self.add(name[level:], level=level, package=start)
+        if not given and (start is not None or not level):  # no level, and no list of submodules, for __import__
+            self.known_calls.add(id(function))
 
     def read_from(self, node: ast.ImportFrom) -> None:
         base = self.add(node.module or "", level=node.level)
@@ -101,12 +118,13 @@ class _Reader:
             self.computed |= f"{base}.{alias.name}" in _COMPUTING_MODULES
             self.computed |= alias.name in _CALLS and alias.asname not in (None, alias.name)
 
-    def add(self, name: str, *, level: int) -> str | None:
+    def add(self, name: str, *, level: int, package: str | None = None) -> str | None:
         """Note one module; `level` is the number of leading dots. Returns its absolute name, None without one."""
+        package = package or self.package
         if level:
             self.relative = True
             try:
-                name = importlib.util.resolve_name("." * level + name, self.package or None)
+                name = importlib.util.resolve_name("." * level + name, package or None)
             except ImportError:
                 return None  # above the top-level package: it fails wherever it runs
         if name:
@@ -142,6 +160,10 @@ def _called(function: ast.expr) -> str:
     return ""
 
 
+def _constant(node: ast.expr | None) -> str | None:
+    return node.value if isinstance(node, ast.Constant) and type(node.value) is str else None
+
+
 def _exported(tree: ast.Module) -> tuple[tuple[str, ...] | None, bool]:
     """The names in ``__all__`` and whether there is one that is more than a plain list of texts."""
     found: tuple[str, ...] | None = None
@@ -158,6 +180,7 @@ def _exported(tree: ast.Module) -> tuple[tuple[str, ...] | None, bool]:
             case _:
                 continue
         texts = [item.value for item in getattr(value, "elts", ()) if isinstance(item, ast.Constant)]
-        found = tuple(text for text in texts if type(text) is str)
-        unknown |= not isinstance(value, ast.List | ast.Tuple) or len(found) != len(value.elts)
+        names = tuple(text for text in texts if type(text) is str)
+        unknown |= not isinstance(value, ast.List | ast.Tuple) or len(names) != len(value.elts)
+        found = (*(found or ()), *names)  # each of several branches may be the one that counts
     return found, unknown

@@ -137,22 +137,33 @@ def packages_of(names: Iterable[str]) -> frozenset[str]:
 
 
 def joined(manifests: Sequence[Mapping[str, str]]) -> list[Mapping[str, str]]:
-    """The same number of manifests, those that agree on every shared name replaced by their union.
+    """The same number of manifests, those that share a module, and agree on all they share, replaced by their union.
 
     For the objects of one message: an agent and the basket it carries come from closures of which one may be a part
-    of the other. Loaded apart, the basket's class would exist twice and ``isinstance`` would say no. Two versions of
-    one module stay apart, and a union never grows beyond what `check_manifest` takes.
+    of the other. Loaded apart, the basket's class would exist twice and ``isinstance`` would say no. Manifests without
+    a common module stay as they are: each may have been signed so. Two versions of one module stay apart, and a union
+    never grows beyond what `check_manifest` takes.
     """
-    unions: list[dict[str, str]] = []
-    chosen: list[dict[str, str]] = []
-    for manifest in manifests:
-        for union in unions:
-            fits = all(union.get(name, digest) == digest for name, digest in manifest.items())
-            if fits and len(union.keys() | manifest.keys()) <= MAX_MODULES:
-                union.update(manifest)
-                break
-        else:
-            union = dict(manifest)
-            unions.append(union)
-        chosen.append(union)
-    return list(chosen)
+    groups: list[tuple[dict[str, str], list[int]]] = []
+    for number, manifest in enumerate(manifests):
+        union, members = dict(manifest), [number]
+        apart = []
+        for group in groups:
+            if _join(union, group[0]):
+                members += group[1]
+            else:
+                apart.append(group)
+        groups = [*apart, (union, members)]
+    chosen = {number: union for union, members in groups for number in members}
+    return [chosen[number] for number in range(len(manifests))]
+
+
+def _join(union: dict[str, str], other: Mapping[str, str]) -> bool:
+    """Add `other` to `union` if they belong together."""
+    shared = union.keys() & other.keys()
+    if not shared or any(union[name] != other[name] for name in shared):
+        return False
+    if len(union) + len(other) - len(shared) > MAX_MODULES:
+        return False
+    union.update(other)
+    return True

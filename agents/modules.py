@@ -10,13 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import EnumType
 from functools import lru_cache
-from importlib.machinery import ModuleSpec, SourceFileLoader
+from importlib.machinery import ModuleSpec
 from pathlib import Path
-from types import CodeType, FunctionType
 from typing import Any
-from zipimport import zipimporter
 
-__all__ = ["Finder", "Found", "is_installed", "lookup", "made_from", "source_of"]
+__all__ = ["Finder", "Found", "Namespace", "found_in", "is_installed", "lookup", "source_of"]
 
 Namespace = Mapping[str, Any]
 
@@ -34,30 +32,21 @@ class Found:
 class Finder:
     """Finds modules as an import would, but executes none: `importlib.util.find_spec` would import the parents.
 
-    `own` are namespaces of modules that were loaded by path and never entered `sys.modules`. What has been found is
-    remembered: use one finder for one look around.
+    `own` are modules that are not in `sys.modules`, or not any more. What has been found is remembered: use one finder
+    for one look around.
 
     Source: docs.python.org, "The import system", 5.3 to 5.5.
     """
 
-    def __init__(self, own: Mapping[str, Namespace]) -> None:
-        self._own = own
-        self._found: dict[str, Found | None] = {}
+    def __init__(self, own: Mapping[str, Found]) -> None:
+        self._found: dict[str, Found | None] = dict(own)
 
     def find(self, name: str) -> Found | None:
         """The module of that dotted name; None when there is none, or none that has a spec."""
         if name not in self._found:
-            self._found[name] = self._loaded(name) or self._lying(name)
+            namespace = getattr(sys.modules.get(name), "__dict__", None)
+            self._found[name] = found_in(name, namespace) or self._lying(name)
         return self._found[name]
-
-    def _loaded(self, name: str) -> Found | None:
-        module = sys.modules.get(name)
-        namespace = self._own.get(name) if module is None else getattr(module, "__dict__", None)
-        spec = namespace.get("__spec__") if namespace else None
-        if namespace is None or not isinstance(spec, ModuleSpec):
-            return None
-        path = namespace.get("__path__")
-        return Found(name, spec, namespace, None if path is None else tuple(map(str, path)))
 
     def _lying(self, name: str) -> Found | None:
         if name in sys.modules:
@@ -87,6 +76,15 @@ class Finder:
             # Folders without an __init__ are packages too (PEP 420), but pkgutil passes them by.
             names |= {f"{found.name}.{e.name}" for e in entries if e.name.isidentifier() and e.is_dir()}
         return sorted(name for name in names if not name.endswith((".__main__", ".__pycache__")))
+
+
+def found_in(name: str, namespace: Namespace | None) -> Found | None:
+    """A module that has been imported, by its namespace; None when that does not say where it came from."""
+    spec = namespace.get("__spec__") if namespace else None
+    if namespace is None or not isinstance(spec, ModuleSpec):
+        return None
+    path = namespace.get("__path__")
+    return Found(name, spec, namespace, None if path is None else tuple(map(str, path)))
 
 
 def _folder(name: str, path: tuple[str, ...]) -> Found | None:
@@ -141,61 +139,6 @@ def source_of(found: Found) -> str | None:
     except (ImportError, OSError, SyntaxError, UnicodeDecodeError):
         return None
     return None
-
-
-def made_from(found: Found, source: str) -> bool:
-    """Whether the module that runs here can have been made from `source`: all its functions are found in it.
-
-    A file may have been edited since it was imported. Functions tell: compiled again, their byte code must be the
-    same. Values of constants do not tell, nor do modules whose loader changes the code it loads (as pytest's does
-    with tests): those pass.
-    """
-    if found.namespace is None or type(found.spec.loader) not in (SourceFileLoader, zipimporter):
-        return True
-    filename = str(found.namespace.get("__file__"))
-    try:
-        known = _prints(source, filename)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return False
-    functions = _functions(found.namespace, found.name)
-    return all(_print(f.__code__) in known for f in functions if f.__code__.co_filename == filename)
-
-
-def _functions(namespace: Namespace, module: str) -> list[FunctionType]:
-    """The functions that stand in a module and, however deep, in the classes it made."""
-    found: list[FunctionType] = []
-    seen: set[int] = set()
-    waiting = list(namespace.values())
-    while waiting:
-        value = waiting.pop()
-        if isinstance(value, staticmethod | classmethod):
-            value = value.__func__
-        if isinstance(value, FunctionType):
-            found.append(value)
-        elif isinstance(value, property):
-            waiting += (value.fget, value.fset, value.fdel)
-        elif isinstance(value, type) and id(value) not in seen and value.__module__ == module:
-            seen.add(id(value))
-            waiting += vars(value).values()
-    return found
-
-
-@lru_cache(maxsize=256)
-def _prints(source: str, filename: str) -> frozenset[tuple[object, ...]]:
-    found: set[tuple[object, ...]] = set()
-    waiting = [compile(source, filename, "exec", dont_inherit=True)]
-    while waiting:
-        code = waiting.pop()
-        found.add(_print(code))
-        waiting += [constant for constant in code.co_consts if isinstance(constant, CodeType)]
-    return frozenset(found)
-
-
-def _print(code: CodeType) -> tuple[object, ...]:
-    """What two compilations of one text share. Not the code object itself: running code specialises what it holds."""
-    plain = [constant for constant in code.co_consts if not isinstance(constant, CodeType)]
-    constants = tuple(constant if isinstance(constant, frozenset) else repr(constant) for constant in plain)
-    return code.co_qualname, code.co_firstlineno, code.co_code, code.co_names, code.co_varnames, constants
 
 
 def lookup(namespace: Namespace, qualname: str) -> object:

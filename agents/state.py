@@ -5,45 +5,89 @@ is only ever attributes.
 """
 
 from enum import Enum
-from types import BuiltinFunctionType, MemberDescriptorType
+from types import BuiltinFunctionType, FunctionType
 from typing import Any, Final
 from weakref import WeakKeyDictionary, WeakSet
 
 from ..errors import ProtocolError
+from .exceptions import exception_fields, exception_shell, heap_slots, is_exception_class, set_exception
 
-__all__ = ["capture", "name_of", "new_shell", "restore"]
+__all__ = [
+    "capture",
+    "definition_name",
+    "is_definition",
+    "name_of",
+    "new_shell",
+    "remember_path",
+    "restore",
+    "subject_of",
+]
+
+
+def is_definition(obj: object) -> bool:
+    """Whether `obj` travels by its name alone, without state: a class, a function, a member of an `Enum`."""
+    return isinstance(obj, type | FunctionType | Enum)
+
+
+def subject_of(obj: object) -> Any:
+    """The class or function whose closure `obj` travels with (`closure_of` takes it): its own, or its class's."""
+    return obj if isinstance(obj, type | FunctionType) else type(obj)
+
+
+def definition_name(obj: object) -> str | None:
+    """The name under which a definition travels, as `name_of` gives it; None for an instance, which has state."""
+    return name_of(obj) if is_definition(obj) else None
 
 
 def capture(obj: object) -> object:
     """The state of `obj`: what its ``__getstate__`` gives, so by default None, a dict, or (dict | None, slots dict).
 
-    The dict may be the instance's own, not a copy: encode it before anything else runs. Members of an `Enum` have no
-    state, `name_of` says which they are.
+    The dict may be the instance's own, not a copy: encode it before anything else runs. Definitions have no state
+    (None), `name_of` says which they are. Exceptions have (arguments, what ``__getstate__`` gives, fields): the latter
+    are plain values which builtin exceptions keep beside their attributes, like ``errno``. Traceback, context and cause
+    stay behind.
 
     Raises:
-        TypeError: the class keeps contents where no state can reach (exceptions, subclasses of list and the like).
+        TypeError: the class keeps contents where no state can reach (subclasses of list and the like).
     """
-    cls: type = type(obj)
-    if isinstance(obj, Enum):
+    if is_definition(obj):
         return None
+    cls: type = type(obj)
+    if isinstance(obj, BaseException):
+        args, fields = exception_fields(obj)
+        return args, cls.__getstate__(obj), fields  # type: ignore[call-arg]
     _check_plain(cls)
     state: object = cls.__getstate__(obj)  # type: ignore[call-arg]
     return state
 
 
 def name_of(obj: object) -> str:
-    """The qualified name an object travels under: its class's, or ``Colour.RED`` for a member of an `Enum`.
+    """The path an object travels under: a definition's own, an instance's class's, ``Colour.RED`` for a member.
+
+    It is the path by which `closure_of` found the class or function, where that is not its ``__qualname__``.
 
     Raises:
         TypeError: the value of a `Flag` that is a combination without a name of its own.
     """
-    cls: type = type(obj)
+    subject: Any = subject_of(obj)
+    path: str = _PATHS.get(subject) or subject.__qualname__ if _PATHS else subject.__qualname__
     if not isinstance(obj, Enum):
-        return cls.__qualname__
+        return path
     name = obj._name_
     if name is None or type(obj).__members__.get(name) is not obj:
         raise TypeError(f"{obj!r} combines members and has no name of its own: keep its .value and rebuild it")
-    return f"{cls.__qualname__}.{name}"
+    return f"{path}.{name}"
+
+
+_PATHS: Final[WeakKeyDictionary[Any, str]] = WeakKeyDictionary()
+
+
+def remember_path(definition: Any, path: str) -> None:
+    """Have `name_of` give `path` for a definition and its instances: a ``__qualname__`` may lead nowhere."""
+    if path != definition.__qualname__:
+        _PATHS[definition] = path
+    else:
+        _PATHS.pop(definition, None)
 
 
 def new_shell(cls: object) -> object:
@@ -58,6 +102,8 @@ def new_shell(cls: object) -> object:
         return cls
     if not isinstance(cls, type):
         raise TypeError(f"{cls!r} is not a class")
+    if is_exception_class(cls):
+        return exception_shell(cls)
     _check_plain(cls)
     return object.__new__(cls)
 
@@ -83,17 +129,22 @@ def _check_plain(cls: type) -> None:
 def restore(shell: object, state: object) -> None:
     """Fill `shell` with `state` as `capture` gave it; None changes nothing.
 
-    A ``__setstate__`` of the class gets all the rest. Without one, attributes are set past properties and
-    ``__setattr__``: frozen dataclasses work, and no code of the class runs.
+    A ``__setstate__`` of the class gets all the rest; of an exception's state, what its ``__getstate__`` gave. Without
+    one, attributes are set past properties and ``__setattr__``: frozen dataclasses work, and no code of the class runs.
 
     Raises:
         ProtocolError: `state` does not fit the class; the text says how. What ``__setstate__`` raises passes through.
     """
+    if isinstance(shell, BaseException):
+        if type(state) is not tuple or len(state) != 3:
+            raise ProtocolError(f"the state of {type(shell).__qualname__} is not that of an exception")
+        args, state, fields = state
+        set_exception(shell, args, fields)
     if state is None:
         return
     cls = type(shell)
     setstate = getattr(cls, "__setstate__", None)
-    if setstate is not None:
+    if setstate is not None and setstate is not BaseException.__setstate__:
         setstate(shell, state)
         return
     if type(state) is tuple and len(state) == 2:
@@ -140,6 +191,5 @@ def _slots(cls: type) -> frozenset[str]:
     """The names that really are slots: setting any other through `object` could reach ``__class__`` or a property."""
     slots = _SLOTS.get(cls)
     if slots is None:
-        members = (item for base in cls.__mro__ for item in vars(base).items())
-        slots = _SLOTS[cls] = frozenset(name for name, value in members if type(value) is MemberDescriptorType)
+        slots = _SLOTS[cls] = heap_slots(cls)
     return slots

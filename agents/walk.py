@@ -7,30 +7,35 @@ from collections.abc import Callable
 from ..errors import ConfigurationError, ProtocolError
 from .imports import Imports, imports_of
 from .manifest import MAX_CLOSURE_BYTES, MAX_MODULE_BYTES, MAX_MODULES, check_module_name, packages_of
-from .modules import Finder, Found, Namespace, is_installed
+from .modules import Finder, Found, is_installed
 
-__all__ = ["Walk"]
+__all__ = ["Walk", "no_source"]
 
 
 class Walk:
-    """One walk from a class's module to everything it can import.
+    """One walk from a definition's module to everything it can import.
 
-    `running_text` gives the text that a module runs here, or None. After `run`, `specs` says of each module of the
-    author's which spec it was imported with (None: not yet), and `folders` where names are computed at run time.
+    `running_text` gives the text that a module runs here, or None. `own` says that the start is found nowhere else: a
+    slice of a program, or a module that is not in `sys.modules`. After `run`, `specs` says of each module of the
+    author's which spec is in `sys.modules` (None: it has not been imported), `folders` where names are computed at run
+    time, `needs` which installed packages are imported, and `came_back` that a module imports one of the start's name.
     """
 
-    def __init__(self, module: str, namespace: Namespace, running_text: Callable[[Found], str | None]) -> None:
-        self.module = module
-        self.finder = Finder({} if module in sys.modules else {module: namespace})
+    def __init__(self, start: Found, running_text: Callable[[Found], str | None], *, own: bool, piece: bool) -> None:
+        self.module = start.name
+        self.finder = Finder({start.name: start} if own else {})
+        self.piece = piece
         self.running_text = running_text
-        self.waiting = deque([module])
+        self.waiting = deque([start.name])
         self.listed: dict[str, str] = {}
         self.size = 0
         self.bare: dict[str, str] = {}  # packages without code, by name
         self.imports: dict[str, Imports] = {}
         self.seen: set[str] = set()
-        self.specs: dict[str, object] = {}  # of modules imported here; None for the others
+        self.specs: dict[str, object] = {}
         self.folders: list[str] = []
+        self.needs: set[str] = set()
+        self.came_back = False
 
     def run(self) -> dict[str, str]:
         """The text of every module of the closure, by name.
@@ -55,16 +60,20 @@ class Walk:
 
     def visit(self, name: str) -> None:
         if name in self.seen:
+            self.came_back |= name == self.module
             return
         self.seen.add(name)
         top = name.partition(".")[0]
         found = None if top == "emporion" else self.finder.find(name)
         if found is None or is_installed(found):
+            if found is not None and top not in sys.stdlib_module_names:
+                self.needs.add(top)
             return
         text = self.running_text(found)
         if text is None or found.spec.loader is None:
             return
-        self.specs[name] = found.spec if found.namespace is not None and name in sys.modules else None
+        if name != self.module or not self.piece:
+            self.specs[name] = getattr(sys.modules.get(name), "__spec__", None)
         self.read(found, text)
 
     def read(self, found: Found, text: str) -> None:
@@ -115,7 +124,7 @@ class Walk:
         if found is None or found.path is None or is_installed(found) or found.path[0] in self.folders:
             return []
         self.folders += found.path
-        names = self.finder.children(found)
+        names = [name for name in self.finder.children(found) if name != self.module]
         return names + [inner for name in names for inner in self.whole(name)]
 
     def complete_packages(self) -> bool:
@@ -150,4 +159,9 @@ class Walk:
                 f"module {self.module!r} is part of Python or an installed package, which do not travel: write the "
                 "agent's class in a module of your own (a folder on sys.path that is not site-packages)"
             )
-        return f"there is no Python source of module {self.module!r} to be found: put the class into a module file"
+        return no_source(self.module)
+
+
+def no_source(module: str) -> str:
+    """What to say of a module without a text."""
+    return f"there is no Python source of module {module!r} to be found: put the class into a module file"

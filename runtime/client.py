@@ -237,13 +237,15 @@ class ClientPeer(Peer):
                 return None
             sources = self._carried.get(closure)
             if sources is None:
-                sources = self._carried[closure] = Sources(self._fetched(dict(goods.manifest)))
+                here = {digest: text for digest in goods.manifest.values() if (text := self._text(digest)) is not None}
+                absent = {name: digest for name, digest in goods.manifest.items() if digest not in here}
+                sources = self._carried[closure] = Sources(here | self._fetched(absent))
         return Parcel(goods, module, qualname, sources, named=named)
 
     def _take_in(self, manifest: Mapping[str, str]) -> str:
         """Have the code of a closure here: fetched, checked against its digests, and accepted whole."""
         missing = self._modules.missing(manifest)
-        mine, theirs, found = self._taking.claim(missing.values(), self._modules.source)
+        mine, theirs, found = self._taking.claim(missing.values(), self._text)
         try:
             mine_too = {name: digest for name, digest in missing.items() if digest in mine}
             found |= self._fetched(mine_too)
@@ -259,12 +261,16 @@ class ClientPeer(Peer):
         finally:
             self._taking.clear(mine)
 
+    def _text(self, digest: str) -> str | None:
+        """What need not be asked for: it has come before, or went out from here as a part of the same closure."""
+        return self._modules.source(digest) or self._announced.get(digest)
+
     def _judge(self, manifest: Mapping[str, str], sources: Mapping[str, str]) -> None:
         if self._validator is None:
             return
-        texts = {**self._downloaded(manifest), **sources}
+        texts, goods = {**self._downloaded(manifest), **sources}, Consignment(manifest)
         for name, digest in manifest.items():
-            verdict = judge(self._validator, name, texts[digest], self._address)
+            verdict = judge(self._validator, name, texts[digest], self._address, consignment=goods)
             if not verdict:
                 raise CodeDenied(name, "download", verdict.reason)
 

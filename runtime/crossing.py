@@ -10,7 +10,8 @@ from ..validators.code import judge
 from ..validators.consignment import Consignment
 from .code.flights import Flights
 from .context import current_scope
-from .driver import Answer, Recall
+from .driver import Answer
+from .serving import Recall
 from .visits.handle import Handle
 from .wire.messages import Call
 from .wire.values import Mobile, Named
@@ -96,6 +97,6 @@ class Crossing:
     def _judge(self, scope: "Scope", handle: Handle) -> None:
         goods, text = handle._reference.goods, scope.text_of(handle)
         for name, digest in goods.manifest.items():
-            verdict = judge(self._validator, name, text(digest), self._address)
+            verdict = judge(self._validator, name, text(digest), self._address, consignment=goods)
             if not verdict:
                 raise CodeDenied(name, "download", verdict.reason)

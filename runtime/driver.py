@@ -15,17 +15,18 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from threading import get_ident
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from ..errors import CallTimeout, ConnectionLost, EmporionError, ProtocolError, ValueNotPortable
 from .channel import Arrived, Channel
 from .events import one_line
 from .line import Line, Waiter
+from .serving import Recall, Server
 from .session import CANCELLED, Asked, Chain, Kind, Notice, Pending, Session
-from .wire.messages import Body, Call, Cancel, Code, Fault, Goodbye, Message, NeedCode, Output, Provide, Result
+from .wire.messages import Body, Call, Cancel, Code, Fault, Goodbye, Message, NeedCode, Result
 from .workers import Parking, Workers
 
-__all__ = ["Answer", "Driver", "Recall", "Server"]
+__all__ = ["Answer", "Driver"]
 
 log = logging.getLogger("emporion.driver")
 
@@ -37,59 +38,6 @@ LINGER_S: Final = 0.005
 MAX_UNSAID: Final = 50_000
 
 Answer = Result | Fault | Code
-
-
-class Server(Protocol):
-    """What serves the peer's calls: the object layer above the driver. Nothing but `serve` may wait."""
-
-    def serve(self, asked: Asked) -> tuple[Message, Sequence[bytes]]:
-        """Run the call and give its answer with blobs; never raises an `Exception`."""
-        ...
-
-    def cancelled(self, asked: Asked) -> None:
-        """The peer no longer wants `asked`, which is running: tell whoever can stop early."""
-        ...
-
-    def arriving(self, rows: Sequence[Sequence[Any]]) -> None:
-        """A message with rows came; called in the order of arrival, before whoever decodes it has it."""
-        ...
-
-    def answered(self, asked: Asked) -> None:
-        """The answer to `asked` is out, or the connection is over: what the call held can go."""
-        ...
-
-    def released(self, counts: dict[int, int]) -> None:
-        """The peer dropped capabilities: how often each exported object had reached it."""
-        ...
-
-    def news(self, message: Provide | Output) -> None:
-        """Something that has no answer; `ProtocolError` where this end takes no such thing."""
-        ...
-
-    def closed(self, error: EmporionError) -> None:
-        """The connection is over; called once."""
-        ...
-
-
-class Recall:
-    """How another thread calls off a request. Its answer is waited for all the same, and comes the sooner."""
-
-    __slots__ = ("_driver", "_pending", "off")
-
-    def __init__(self) -> None:
-        self.off = False
-        self._driver: Driver | None = None
-        self._pending: Pending | None = None
-
-    def begun(self, driver: "Driver", pending: Pending) -> None:
-        """The request has its number."""
-        self._pending, self._driver = pending, driver
-
-    def call_off(self) -> None:
-        """Tell the peer that nobody wants the answer. Waits for nothing; idempotent; from any thread."""
-        self.off = True
-        if self._driver is not None and self._pending is not None:
-            self._driver.call_off(self._pending)
 
 
 class _Local(threading.local):
@@ -167,7 +115,7 @@ class Driver(Line):
         message.chain = chain.id
         try:
             if recall is not None:
-                recall.begun(self, pending)
+                recall.begun(lambda: self.call_off(pending))
             self._send_one(message, blobs)
             if recall is not None and recall.off:
                 self.call_off(pending)  # what was said before the call itself was out, nobody heard

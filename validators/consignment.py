@@ -101,9 +101,6 @@ class Consignment:
     Args:
         manifest: {dotted name: SHA-256 digest of the source}, copied.
         signatures: Unverified; `signed_by` is the block that verifies them.
-
-    Raises:
-        ConfigurationError: See `signed_bytes`.
     """
 
     manifest: Mapping[str, str]
@@ -112,15 +109,20 @@ class Consignment:
     def __post_init__(self) -> None:
         object.__setattr__(self, "manifest", MappingProxyType(dict(self.manifest)))
         object.__setattr__(self, "signatures", tuple(self.signatures))
-        object.__setattr__(self, "_signed", signed_bytes(self.manifest))
 
     def __repr__(self) -> str:
         return f"<Consignment: {len(self.manifest)} modules, {len(self.signatures)} signatures>"
 
+    # Found when first asked for: most consignments meet nobody who wants to know, and are made for each call.
+    @cached_property
+    def signed(self) -> bytes:
+        """What a signature of it is made over; see `signed_bytes`, also for the error."""
+        return signed_bytes(self.manifest)
+
     @cached_property
     def id(self) -> str:
         """SHA-256 of what is signed, in hexadecimal digits."""
-        return hashlib.sha256(self._bytes()).hexdigest()
+        return hashlib.sha256(self.signed).hexdigest()
 
     @cached_property
     def packages(self) -> frozenset[str]:
@@ -132,11 +134,7 @@ class Consignment:
 
         It says nothing about whether anybody trusts the key: a question to answer, not a check to pass.
         """
-        return _VERIFIED.get((self.id, signature.key, signature.signature), lambda: _verify(signature, self._bytes()))
-
-    def _bytes(self) -> bytes:
-        signed: bytes = vars(self)["_signed"]
-        return signed
+        return _VERIFIED.get((self.id, signature.key, signature.signature), lambda: _verify(signature, self.signed))
 
 
 # Answers of mathematics, which no revocation changes: whether a key is still good is asked anew each time.

@@ -1,4 +1,4 @@
-"""The command line: `emporion demo`, `host`, `send`, `code`. Nothing else here may import typer or rich."""
+"""The command line: `emporion --help` lists it. Nothing else here may import typer or rich."""
 
 from .app import main
 

@@ -1,5 +1,7 @@
 """The commands; what they do stands in the modules beside this one."""
 
+from pathlib import Path
+
 import typer
 
 from ..uri import UNIX, URI, Listen
@@ -19,6 +21,10 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(code, name="code")
+key = typer.Typer(no_args_is_help=True, help="An author's keys.")
+app.add_typer(key, name="key")
+policy = typer.Typer(no_args_is_help=True, help="An operator's policies.")
+app.add_typer(policy, name="policy")
 
 
 def main() -> None:
@@ -108,3 +114,49 @@ def send(
         send_agent(
             made, further, to=to, call=call, passphrase=passphrase, login=login, accept=accept, timeout_s=timeout
         )
+
+
+@key.command("make")
+def key_make(file: given.NewKey, debug: given.Debug = False) -> None:
+    """Make a private key, and print the public one: that is what hosts are told to trust."""
+    from .signing import make_key
+
+    with one_line_errors(debug):
+        make_key(file)
+
+
+@key.command("show")
+def key_show(file: given.PrivateKey, debug: given.Debug = False) -> None:
+    """Print the public key of a private one."""
+    from .signing import show_key
+
+    with one_line_errors(debug):
+        show_key(file)
+
+
+@app.command()
+def sign(agent: given.Signed, key: given.KeyFile, debug: given.Debug = False) -> None:
+    """Sign an agent's code: all its modules, in a file beside the class's own. Sign again after each edit."""
+    from .signing import sign
+
+    place = parse_place(agent)
+    with one_line_errors(debug):
+        sign(place, key)
+
+
+@policy.command("test")
+def policy_test(
+    validator: given.Policy,
+    folder: given.Folder = Path(),
+    address: given.Sender = "192.0.2.1",
+    identity: given.Identity = None,
+    explain: given.Explain = False,
+    json: given.Json = False,
+    debug: given.Debug = False,
+) -> None:
+    """Show what a code validator would decide about the agents in a folder, and why."""
+    from .policy import imagined, report, validator_at
+
+    caller = imagined(address, identity)
+    with one_line_errors(debug):
+        report(validator_at(validator, folder), folder, caller, explain=explain, as_json=json)

@@ -7,7 +7,8 @@ import typer
 
 __all__ = [
     "Accept", "Address", "Advertise", "Agent", "Anonymous", "Argument", "AsJson", "CodeFolder", "Debug", "Digest",
-    "Digests", "Judge", "LogFormat", "Login", "LoginsFile", "Method", "Name", "PassphraseFile", "Raw", "Setting",
+    "Digests", "Explain", "Folder", "Identity", "Json", "Judge", "KeyFile", "LogFormat", "Login", "LoginsFile",
+    "Method", "Name", "NewKey", "PassphraseFile", "Policy", "PrivateKey", "Raw", "Sender", "Setting", "Signed",
     "StateDir", "Target", "Timeout", "Version", "What", "Why",
 ]  # fmt: skip
 
@@ -94,3 +95,35 @@ Accept = Annotated[
 ]
 Login = Annotated[str | None, typer.Option(metavar="NAME", help="Whose passphrase it is.")]
 Timeout = Annotated[float | None, typer.Option(metavar="SECONDS", help="For connecting, and for the call.")]
+
+# --- key, sign
+NewKey = Annotated[
+    Path, typer.Argument(metavar="FILE", show_default=False, help="To be written; only you will be able to read it.")
+]
+PrivateKey = Annotated[Path, typer.Argument(metavar="FILE", show_default=False, help="As `key make` wrote it.")]
+Signed = Annotated[
+    str,
+    typer.Argument(
+        metavar="FILE_OR_MODULE:CLASS",
+        show_default=False,
+        help="The agent's class, named as the program that sends it names it: the names of modules are signed too.",
+    ),
+]
+KeyFile = Annotated[Path, typer.Option("--key", metavar="FILE", help="The private key, as `key make` wrote it.")]
+
+# --- policy
+Policy = Annotated[
+    str,
+    typer.Argument(
+        metavar="FILE_OR_MODULE[:NAME]",
+        show_default=False,
+        help="The code validator; without NAME, what is called code_validator or policy.",
+    ),
+]
+Folder = Annotated[Path, typer.Argument(metavar="FOLDER", help="Agents are imported from here; read, never run.")]
+Sender = Annotated[str, typer.Option("--address", metavar="IP", help="Where uploads would come from.")]
+Identity = Annotated[
+    str | None, typer.Option("--as", metavar="IDENTITY", help="The caller's label or login; none by default.")
+]
+Explain = Annotated[bool, typer.Option("--explain", metavar="", help="Show what each block inside says.")]
+Json = Annotated[bool, typer.Option("--json", metavar="", help="Print JSON.")]

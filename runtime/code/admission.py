@@ -92,6 +92,7 @@ class Admission:
         """Let a closure in, whole or not at all.
 
         Args:
+            signatures: What the sender says are signatures of `manifest`; for the validator to verify.
             fetch: Asks the sender for the modules that are missing here, {name: digest}, and gives sources by digest.
             arrivals: What that sender is sending at the moment: each text is asked for once, whoever else wants it.
 

@@ -34,8 +34,8 @@ class Op:
     CALL: Final = 0  # call the member
     GET: Final = 1  # read the member
     SET: Final = 2  # write the member: one positional argument
-    ONE_WAY: Final = 3  # call the member; the answer, None, comes once everything has arrived
-    DISPATCH: Final = 4  # likewise; the answer is the id of a ticket for the result
+    ONE_WAY: Final = 4  # call the member; the answer, None, comes once everything has arrived
+    DISPATCH: Final = 5  # likewise; the answer is the id of a ticket for the result
 
 
 class Body(msgspec.Struct, array_like=True, gc=False, forbid_unknown_fields=True):

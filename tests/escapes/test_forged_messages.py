@@ -100,7 +100,7 @@ def attack(harbour: Harbour, body: str, *, shop: Shop | None = None, after: str 
         return proxy.go(agent, True)
     finally:
         assert proxy.go(agent, False) == "worked"
-        until(lambda: not harbour.host.office.admission.store._pins)  # type: ignore[attr-defined]
+        until(lambda: not harbour.host.office.admission.store._holds)  # type: ignore[attr-defined]
 
 
 # --- what is answered with no

@@ -58,7 +58,7 @@ def lie(harbour: Harbour, *, twist: Twist | None = None, supplies: Supply | None
         kept = len(store) - before  # type: ignore[arg-type]
         assert harbour.connect(uri).go(agent) == {"a": 1}
         assert kept in (0, 1)  # one where the lie was about state, or about what is in the module
-        until(lambda: not store._pins)  # type: ignore[attr-defined]
+        until(lambda: not store._holds)  # type: ignore[attr-defined]
 
 
 def rename(name: str) -> Twist:
@@ -226,7 +226,7 @@ def questions_of(harbour: Harbour, twist: Twist) -> list[str]:
     proxy = harbour.connect(uri, peer=Liar)
     proxy._peer.twist = twist
     assert proxy.go(agent) == {"a": 1}
-    until(lambda: not harbour.host.office.admission.store._pins)  # type: ignore[attr-defined]
+    until(lambda: not harbour.host.office.admission.store._holds)  # type: ignore[attr-defined]
     return [name.replace(type(agent).__module__, "ITS") for name in names]
 
 
@@ -280,7 +280,7 @@ def test_a_client_that_leaves_in_the_middle_of_a_transfer_is_forgotten(
         gone()
     harbour.ears.wait_for(lambda: [r for r in harbour.ears.records if f"{guest.where} left" in r.getMessage()])
     until(lambda: not guest._scopes)
-    until(lambda: not harbour.host.office.admission.store._pins)  # type: ignore[attr-defined]
+    until(lambda: not harbour.host.office.admission.store._holds)  # type: ignore[attr-defined]
     assert not harbour.ears.events(CodeCrossed)
 
 

@@ -10,6 +10,7 @@ from emporion.errors import (
     CodeDenied,
 )
 from emporion.tests.harbour import Harbour
+from emporion.validators.code import all_of, callers, imports, max_modules, max_size, names, quiet, rate, uploads
 
 WORKER = """
 class Agent:
@@ -67,6 +68,33 @@ def test_what_is_no_clear_yes_denies_the_download(harbour: Harbour, validator: A
     assert (denied.value.module, denied.value.direction) == (type(thing).__module__, "download")
     (event,) = harbour.ears.denials()
     assert (event.direction, event.digest != "") == ("download", True)
+
+
+def test_blocks_decide_on_a_live_host_and_keep_quiet_about_it(harbour: Harbour) -> None:
+    checks = (names("trade*.*"), max_modules(2), imports("math"), quiet(max_size(200)))
+    strict, open_to_all = uploads(all_of(*checks, callers("*"))), uploads(all_of(*checks, rate(1, 3600)))
+    package = harbour.library.package(
+        good="import math\nfrom . import tools\nclass Agent:\n    pass\n",
+        tools="x = 1\n",
+        many="from . import good\nclass Agent:\n    pass\n",
+        curious="import random\nclass Agent:\n    pass\n",
+        big=f"class Agent:\n    {'x' * 200!r}\n",
+    )
+    def send(name: str, validator: Any) -> str:
+        agent = __import__(f"{package}.{name}", fromlist=["Agent"]).Agent()
+        proxy = harbour.stage(lambda visitor: "let in", code_validator=validator)
+        try:
+            return str(proxy.go(agent))
+        except CodeDenied as error:
+            return error.reason
+
+    assert "is one of 3 modules, 2 are allowed" in send("many", strict)
+    assert "imports 'random'; 'math' may be imported" in send("curious", strict)
+    assert send("big", strict) == "denied by the host's policy"
+    assert send("good", strict) == "not for this caller"  # a passphrase of a list gives no identity
+    assert "200 are allowed" in harbour.ears.denials()[2].rule
+    assert send("good", open_to_all) == "let in"  # two modules, one consignment
+    assert "1 consignments from 127.0.0.1" in send("good", open_to_all)
 
 
 def test_a_closure_is_let_in_whole_or_not_at_all(harbour: Harbour) -> None:
@@ -143,9 +171,9 @@ def test_a_client_may_deny_what_its_host_lets_out(harbour: Harbour) -> None:
     uri = harbour.register(lambda: thing)
     questions = []
 
-    def validator(name: str, module: str | None, address: Any) -> bool:
+    def validator(name: str, module: str | None, address: Any, consignment: Any) -> bool:
         questions.append((name, module, address))
-        return False
+        return list(consignment.manifest) != [name]
 
     with pytest.raises(CodeDenied) as denied:
         harbour.connect(uri, code_validator=validator).go()

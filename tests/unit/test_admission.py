@@ -15,8 +15,7 @@ from emporion.runtime.code.store import MemoryCodeStore
 from emporion.runtime.events import CodeCrossed
 from emporion.runtime.options import BOTH_WALLS, DEFAULT_LIMITS, Isolation
 from emporion.tests.harbour import Ears, listening
-from emporion.validators.code import names, quiet
-from emporion.validators.consignment import Consignment
+from emporion.validators.code import Consignment, Signature, names, quiet
 
 TRAVELLER = Traveller(("192.0.2.1", 4711), "the caller", "nora@192.0.2.1:4711")
 SOURCES = {"trip.a": "a = 1\n", "trip.b": "b = 2\n", "trip.c": "c = 3\n"}
@@ -93,6 +92,25 @@ def test_a_known_text_under_another_name_is_another_question() -> None:
     assert here.steps == [("ask", "other.name"), ("compile", "other.name")]  # a code object knows its name
 
 
+def test_all_modules_of_an_upload_come_in_one_consignment_with_its_signatures() -> None:
+    seen: list[Any] = []
+
+    def validator(name: str, source: str | None, address: Any, consignment: Any) -> bool:
+        seen.append(consignment)
+        return True
+
+    here, signature = Customs(), Signature("0" * 64, "1" * 128)
+    for _ in range(2):
+        goods = Consignment(manifest_of(SOURCES), (signature,))
+        here.admission.upload(goods, here.realm(validator), TRAVELLER, here.fetch)
+    first, second = seen[:3], seen[3:]
+    assert all(one is first[0] for one in first) and all(one is second[0] for one in second)
+    assert first[0] is not second[0]
+    assert (dict(first[0].manifest), first[0].signatures) == (manifest_of(SOURCES), (signature,))
+    here.admission.download(manifest_of(SOURCES), here.realm(validator), TRAVELLER)
+    assert len({id(one) for one in seen[6:]}) == 1 and seen[6].signatures == ()
+
+
 @pytest.mark.parametrize("denied", SOURCES)
 def test_one_denied_module_keeps_the_others_out(ears: Ears, denied: str) -> None:
     here = Customs()
@@ -164,7 +182,7 @@ def test_a_closure_has_a_size_as_a_whole() -> None:
     here.upload(sources)
 
 
-@pytest.mark.parametrize("name", ["json", "emporion", "a..b", "__main__", "x\ny", "", "\ufb01x", "x" * 1_000])
+@pytest.mark.parametrize("name", ["json", "emporion", "a..b", "__main__", "x y", "", "\ufb01x", "x" * 1_000])
 def test_names_are_refused_before_anything_else(ears: Ears, name: str) -> None:
     here = Customs()
     with pytest.raises(CodeDenied) as error:

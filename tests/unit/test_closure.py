@@ -85,6 +85,10 @@ def test_a_module_alone_is_its_own_closure(write: Write) -> None:
                      id="script"),
         pytest.param({"shopper.py": "import importlib\nimportlib.import_module('tools')\n", "tools.py": "",
                       "other.py": ""}, ["shopper", "tools"], id="named in a text"),
+        pytest.param({"shopper.py": "import importlib\nimportlib.import_module(name='tools')\n", "tools.py": ""},
+                     ["shopper", "tools"], id="named in a keyword"),
+        pytest.param({"shopper.py": "import importlib\nimportlib.import_module('.inner', 'tools')\n",
+                      "tools/inner.py": ""}, ["shopper", "tools.inner"], id="named from another package"),
     ],
 )  # fmt: skip
 def test_the_imports_of_a_module_are_followed(write: Write, files: dict[str, str], modules: list[str]) -> None:
@@ -134,6 +138,9 @@ def test_imports_inside_a_package_are_followed(write: Write, imports: str, modul
     [
         "import importlib\nf = lambda name: importlib.import_module('agent.' + name)",
         "from importlib import import_module as get",
+        "__import__('agent', fromlist=['a'])",
+        "__import__('a', globals(), None, (), 1)",
+        "import importlib\nhere = __package__\nimportlib.import_module('.a', here)",
         "f = lambda name: __import__(name)",
         "import importlib\nf = getattr(importlib, 'import_module')",
         "import pkgutil",
@@ -378,11 +385,9 @@ def test_classes_that_cannot_travel_say_what_to_do(write: Write) -> None:
     class Local:
         pass
 
-    script = type("Script", (), {"__module__": "__main__"})
     nowhere = type("Nowhere", (), {"__module__": "no.such.module"})
     for cls, advice in [
         (Local, "top level"),
-        (script, "module file"),
         (nowhere, "import it first"),
         (int, "module of your own"),
         (zipfile.ZipFile, "module of your own"),
@@ -456,11 +461,12 @@ def test_a_module_that_only_the_host_imported_is_imported_for_the_way_home(write
 
 
 def test_nothing_comes_home_that_was_not_announced(write: Write) -> None:
-    start = "import os\nfrom collections import OrderedDict\nlimit = 3\n"
-    write({"shopper.py": start + AGENT, "secret.py": "class X: pass\n"})
+    start = "import os\nfrom json import dumps\nfrom collections import OrderedDict\nlimit = 3\n"
+    agent = f"{AGENT}    @property\n    def price(self):\n        return 1\n"
+    write({"shopper.py": start + agent, "secret.py": "class X: pass\n"})
     manifests = Manifests()
     digest = closure("shopper", manifests=manifests).manifest["shopper"]
-    inside = ["limit", "os.stat", "os", "OrderedDict", "Agent.go", "Missing"]
+    inside = ["limit", "os.stat", "os", "OrderedDict", "Agent.price", "Agent.__dict__", "dumps", "Missing", "Agent.No"]
     for module, qualname in [("os", "stat_result"), ("secret", "X"), *(("shopper", name) for name in inside)]:
         with pytest.raises(LookupError):
             manifests.at_home(module, digest, qualname)

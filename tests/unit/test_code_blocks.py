@@ -79,7 +79,9 @@ def test_what_is_signed_is_the_manifest_in_the_order_of_its_names() -> None:
 @pytest.mark.parametrize("manifest", [{"a\n" + "0" * 64 + "\nb": "0" * 64}, {"a": "0" * 63}, {"a": "0" * 64 + "\n"}])
 def test_no_manifest_can_pass_for_another(manifest: dict[str, str]) -> None:
     with pytest.raises(ConfigurationError):
-        Consignment(manifest)
+        signed_bytes(manifest)
+    with pytest.raises(ConfigurationError):
+        Consignment(manifest).is_signed(Signature("0" * 64, "0" * 128))
 
 
 PAIR = ["0" * 64, "1" * 128]

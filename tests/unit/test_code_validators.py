@@ -182,6 +182,9 @@ def test_directions() -> None:
     assert going(both)
     assert not coming(both, "objects.tv")
     assert not going(both, "agent.shopping")
+    assert coming(both, "objects.tv").reason == "the name 'objects.tv' fits none of 'agent.*'"
+    assert going(both, "agent.shopping").reason == "the name 'agent.shopping' fits none of 'objects.*'"
+    assert coming(any_of(downloads(names("*")))).reason == "'agent.shopping' is no download"
     assert not coming(downloads(names("*")))
     assert not going(uploads(names("*")))
     for module, address in [(None, HERE), (TEXT, None), ("", HERE)]:

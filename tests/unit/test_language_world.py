@@ -72,7 +72,7 @@ def test_classes_of_others_have_no_place(language: bool) -> None:
         ("shop.nothing", "X", "no module"),
         ("shop", "Nothing", "has no class"),
         ("shop", "h", "has no class"),
-        ("shop", "TV", "another module made"),
+        ("shop", "TV", "made by another module"),
         ("shop", "Agent.greeting", "has no class"),
     ],
 )

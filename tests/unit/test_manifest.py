@@ -104,9 +104,15 @@ def test_every_parent_of_a_module_is_a_package() -> None:
 
 def test_manifests_that_agree_become_one() -> None:
     basket, shopper, other = {"agent.basket": A}, {"agent.basket": A, "agent.shopper": B}, {"objects.tv": A}
-    union = {**shopper, **other}
-    assert joined([basket, shopper, other]) == [union, union, union]
+    assert joined([basket, shopper, other]) == [shopper, shopper, other]
     assert basket == {"agent.basket": A}
+
+
+def test_manifests_without_a_common_module_stay_as_they_are_until_another_joins_them() -> None:
+    left, right, bridge = {"a": A}, {"b": B}, {"a": A, "b": B, "c": A}
+    assert joined([left, right]) == [left, right]
+    assert joined([left, right, bridge]) == [bridge, bridge, bridge]
+    assert joined([left, {"b": A}, bridge]) == [bridge, {"b": A}, bridge]
 
 
 def test_two_versions_of_a_module_stay_in_manifests_of_their_own() -> None:
@@ -115,5 +121,5 @@ def test_two_versions_of_a_module_stay_in_manifests_of_their_own() -> None:
 
 
 def test_a_union_never_outgrows_what_a_manifest_may_list() -> None:
-    left, right = ({f"{side}{n}": A for n in range(MAX_MODULES // 2 + 1)} for side in "lr")
+    left, right = ({"both": B, **{f"{side}{n}": A for n in range(MAX_MODULES // 2)}} for side in "lr")
     assert joined([left, right]) == [left, right]

@@ -95,7 +95,7 @@ def test_a_name_that_is_not_unicode_is_refused_at_the_sender() -> None:
 
 def test_more_containers_than_allowed_are_refused_before_they_are_built() -> None:
     codec = MsgpackCodec(Bounds(max_nodes=1_000))
-    inside = codec.encode(Result(1, Body([], [[0]] * 995)))
+    inside = codec.encode(Result(1, Body([], [[0]] * 994)))
     assert codec.decode(inside)
     with pytest.raises(ProtocolError, match="more than 1,000 containers"):
         codec.decode(codec.encode(Result(1, Body([], [[0]] * 1_000))))

@@ -126,10 +126,6 @@ def test_a_combination_of_flags_has_no_name_and_says_so() -> None:
         name_of(Access.READ | Access.WRITE)
 
 
-class Wish(Exception):
-    pass
-
-
 class Shelf(list[int]):
     pass
 
@@ -138,7 +134,7 @@ class Number(int):
     pass
 
 
-@pytest.mark.parametrize(("obj", "base"), [(Wish("x"), "Exception"), (Shelf([1]), "list"), (Number(3), "int")])
+@pytest.mark.parametrize(("obj", "base"), [(Shelf([1]), "list"), (Number(3), "int")])
 def test_contents_that_are_no_attributes_are_refused_at_both_ends(obj: object, base: str) -> None:
     with pytest.raises(TypeError, match=base):
         capture(obj)

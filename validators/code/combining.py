@@ -48,6 +48,13 @@ class downloads(_Around):
 _HALF: Final = "source and address must both be given (code comes in) or both be None (code goes out)"
 
 
+def _faces_away(validator: Validator, question: Question) -> bool:
+    """Whether it is for the other direction only."""
+    return (isinstance(validator, uploads) and question.outgoing) or (
+        isinstance(validator, downloads) and question.incoming
+    )
+
+
 class not_(_Around):
     """Accepts what the validator inside denies. A validator that raises or cannot tell still ends in a denial."""
 
@@ -123,16 +130,22 @@ class all_of(_Several):
 
 
 class any_of(_Several):
-    """Accepts what at least one validator inside accepts; the reason of a denial joins all of theirs."""
+    """Accepts what at least one validator inside accepts; the reason of a denial joins all of theirs.
+
+    That an upload is no download is no reason that helps anybody: those of the other direction are left out.
+    """
 
     def _weigh(self, question: Question) -> Answer:
         answers: list[Answer] = []
+        reasons: list[Verdict] = []
         for validator in self.validators:
             answer = ask(validator, question)
             if type(answer) is Verdict and answer:
                 return answer
             answers.append(answer)
-        denial = _joined(False, [settled(answer) for answer in answers])
+            if not _faces_away(validator, question):
+                reasons.append(settled(answer))
+        denial = _joined(False, reasons or [settled(answer) for answer in answers])
         return Undecided(denial) if any(type(answer) is Undecided for answer in answers) else denial
 
 
