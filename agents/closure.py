@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Final
 
 from ..errors import ConfigurationError
 from .manifest import closure_id, digest_of
@@ -34,8 +34,7 @@ class Closure:
     `manifest` is {dotted name: digest}, `sources` {digest: text}, `id` the manifest's `closure_id`; `module` and
     `qualname` lead to the class or function: the latter is a path by which it can be reached, and not always its
     ``__qualname__``. `needs` are the top-level names of installed packages that the modules import, in order, also of
-    those they could do without. `origin` is the path of the file of `module`, "" without one. `signatures` are those
-    that lie beside it. Definitions whose closures are the same share both mappings.
+    those they could do without. `origin` is the path of the file of `module`, "" without one. Definitions whose closures are the same share both mappings.
     """
 
     manifest: Mapping[str, str]
@@ -45,7 +44,6 @@ class Closure:
     id: str
     needs: tuple[str, ...] = ()
     origin: str = ""
-    signatures: tuple[Any, ...] = ()
 
 
 def closure_of(definition: Definition) -> Closure:

@@ -61,7 +61,7 @@ def modules_in(folder: str | os.PathLike[str]) -> list[Lying]:
 
 
 def _lying(found: Found, text: str, finder: "_InFolder") -> Lying:
-    walk = Walk(found.name, {}, _text)
+    walk = Walk(found, _text, own=False, piece=False)
     walk.finder = finder
     try:
         sources = walk.run()

@@ -50,7 +50,10 @@ _STALE: Final = (
     "the class as the program that sends it does"
 )
 
-_warned: dict[str, tuple[int, int, int]] = {}  # sidecars that were warned of, and their times then
+_State = tuple[int, int, int]  # of a file: when it was written, its size and its inode
+
+_warned: dict[str, _State] = {}  # sidecars that were warned of, as they were then
+_read_before: dict[str, tuple[_State, tuple[dict[str, str], tuple[Signature, ...]]]] = {}
 
 
 def generate_key() -> "Ed25519PrivateKey":
@@ -193,7 +196,7 @@ def signatures_beside(origin: str | os.PathLike[str], manifest: Mapping[str, str
     """
     path = sidecar_of(origin)
     try:
-        signed, signatures = _read(path)
+        signed, signatures = _known(path)
     except (FileNotFoundError, NotADirectoryError):  # the latter where the module lies in a zip file
         return ()
     except OSError as error:
@@ -206,6 +209,18 @@ def signatures_beside(origin: str | os.PathLike[str], manifest: Mapping[str, str
         _warn(path, _STALE)
         return ()
     return signatures
+
+
+def _known(path: Path) -> tuple[dict[str, str], tuple[Signature, ...]]:
+    """As `_read`; a file that has not changed is read once, for each object of an agent's asks."""
+    found = path.stat()
+    state = found.st_mtime_ns, found.st_size, found.st_ino
+    known = _read_before.get(str(path))
+    if known is None or known[0] != state:
+        if len(_read_before) >= MAX_WARNED:
+            _read_before.clear()
+        known = _read_before[str(path)] = state, _read(path)
+    return known[1]
 
 
 def _warn(path: Path, what: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from ..agents.closure import at_home
 from ..agents.manifest import closure_id, digest_of, joined
-from ..agents.state import new_shell, restore
+from ..agents.state import new_shell, restore, subject_of
 from ..errors import CallTimeout, CodeDenied, ConnectionLost, ProtocolError
 from ..validators.code import CodeValidator, judge
 from ..validators.connection import ConnectionValidator
@@ -21,7 +21,7 @@ from .dialing import CONNECT_S, Dialer, background, check_options, credentials
 from .driver import Answer, Driver
 from .events import one_line
 from .exports import Export
-from .packing import definition_of, pack, take_apart
+from .packing import pack, take_apart
 from .parcel import Parcel, Sources, put_in
 from .peer import DIRECTORY, Peer, check_member, perform
 from .proxy import Proxy
@@ -156,13 +156,13 @@ class ClientPeer(Peer):
         if isinstance(obj, Handle):
             self._check_mobile(obj._reference.module)
             return self._crossing.handle_out(current_scope(), obj)
-        origin = self._modules.origin(definition_of(obj))
+        origin = self._modules.origin(subject_of(obj))
         if origin is not None:
             manifest, module, path = origin
             self._announced.update(self._downloaded(manifest))
             self._sent_on.update(dict.fromkeys(manifest.values(), manifest))
             return take_apart(obj, Consignment(manifest), module, path)
-        packed = pack(obj)
+        packed = pack(obj, signed=True)
         if packed is None:
             return None
         closure, parts = packed
