@@ -1,6 +1,8 @@
 """What the tests of samples and pages share: programs of their own, in folders that have only what is theirs."""
 
 import contextlib
+import os
+import re
 import shutil
 import signal
 import subprocess
@@ -57,9 +59,24 @@ def _text(file: IO[str]) -> str:
     return file.read()
 
 
+def in_shell(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run a line of a page's in a shell, with this checkout's command line and this Python."""
+    names = f'emporion() {{ "{sys.executable}" -P -m emporion "$@"; }}\npython() {{ "{sys.executable}" "$@"; }}\n'
+    clean = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
+    return subprocess.run(
+        ["/bin/sh", "-c", names + command], cwd=folder, env=clean, capture_output=True, text=True, timeout=WAIT_S
+    )
+
+
 def told(folder: Path, *arguments: str, program: str = "client.py") -> list[str]:
     """The lines that a program prints, which ends well and says nothing on stderr."""
     command = [sys.executable, program, *arguments]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=WAIT_S)
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout.splitlines()
+
+
+def commands(sample: str) -> list[str]:
+    """The commands that a sample's docstring gives, in its order, without their comments."""
+    text = (ROOT / "samples" / sample / "__init__.py").read_text(encoding="utf-8")
+    return re.findall(r"^    ((?:emporion|python|echo) .*?)(?: +#.*)?$", text, re.MULTILINE)

@@ -1,5 +1,5 @@
-"""Code goes both ways: an agent goes up to a host that never saw its class, and things come down whose classes and
-functions the client never saw. Both ends have a code validator; a client that takes no code carries a parcel.
+"""Code goes both ways: an agent goes up to a host that never saw its class; objects, a function and an exception come
+down whose module the client never saw. Both ends have a code validator; who takes no code carries a parcel unopened.
 
     python host.py
     python client.py 'emporion://...'

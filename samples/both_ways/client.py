@@ -19,6 +19,10 @@ with emporion.connect(URI, passphrase="obol", mobile_code=True, code_validator=c
     collector = market.deal_with(Collector())
     print("an object:", collector.taken.describe())
     print("a function:", market.appraiser()(collector.taken), "drachmas")
+    try:
+        market.buy(purse=2000)
+    except Exception as error:
+        print("an exception:", " < ".join(cls.__name__ for cls in type(error).__mro__[:3]), vars(error))
 
 with emporion.connect(URI, passphrase="obol") as market:
     parcel = market.buy(purse=2330)

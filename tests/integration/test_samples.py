@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from emporion.tests.programs import ROOT, WAIT_S, hosting, laid_out, told
+from emporion.tests.programs import ROOT, WAIT_S, commands, hosting, in_shell, laid_out, told
 
 SAMPLES = ROOT / "samples"
 ON_ONE_SCREEN = 55
@@ -59,6 +59,7 @@ def test_agents_go_up_and_things_come_down_past_a_validator_at_each_end(tmp_path
     assert [line for line in lines if line != asked] == [
         "an object: amphora, 330 BC, still smelling of oil",
         "a function: 2330 drachmas",
+        "an exception: TooPoor < TradeError < Exception {'missing': 330}",
         "<parcel with antiques.Amphora, unopened>",
         "CodeDenied: download of module 'antiques' denied: this connection takes no code in: "
         "connect(..., mobile_code=True) opens what comes",
@@ -96,3 +97,71 @@ def test_bidders_of_three_clients_meet_and_the_highest_limit_wins_at_the_second_
         lines = [program.communicate(timeout=WAIT_S)[0].strip() for program in programs]
     assert lines == ["cleo leaves", "ben leaves", "ada gets it for 91"]
     assert auction.lines == ["cleo leaves at 76", "ben leaves at 91"]
+
+
+def test_two_versions_of_a_module_run_at_one_host_and_known_code_is_not_sent_again(tmp_path: Path) -> None:
+    host = laid_out("versions", tmp_path / "host", "host.py")
+    client = laid_out("versions", tmp_path / "client", "client.py", "counter.py")
+    before = (client / "counter.py").read_text(encoding="utf-8")
+    with hosting(host) as house:
+        lines = told(client, house.uri)
+    assert lines == [
+        "version 1: ['18 letters']",
+        "again: ['18 letters']",
+        "version 2: ['6 words']",
+        "both at once: ['18 letters', '6 words']",
+    ]
+    old, new = house.lines[0].split()[2], house.lines[2].split()[2]
+    assert old != new
+    assert house.lines == [
+        f"upload counter {digest} {what}"
+        for digest, what in ((old, "sent"), (old, "known"), (new, "sent"), (old, "known"), (new, "known"))
+    ]
+    assert (client / "counter.py").read_text(encoding="utf-8") == before
+
+
+def test_only_signed_agents_are_let_in_until_their_key_is_revoked(tmp_path: Path) -> None:
+    """The commands of the sample's docstring, one after the other."""
+    folder = laid_out("signed_agents", tmp_path / "all", "host.py", "client.py", "scout.py")
+    make, publish, host, *visits = commands("signed_agents")
+    public = in_shell(make, folder).stdout.strip()
+    assert in_shell(publish, folder).returncode == 0
+    assert (folder / "publishers").read_text(encoding="utf-8") == f"{public} Nora\n"
+    with hosting(folder, *host.split()[2:]) as hill:
+        done = [in_shell(command.replace("emporion://...", hill.uri), folder) for command in visits]
+    assert [(one.returncode, one.stderr) for one in done] == [(0, "")] * 5
+    lines = [one.stdout.strip() for one in done]
+    assert (lines[0], lines[2], lines[3]) == ("refused: nobody has signed it", "seen: a caravan", "")
+    assert lines[1].splitlines()[1] == f"signed by {public}"
+    assert lines[4] == f"refused: the key {public[:24]}... was revoked"
+
+
+def test_an_agent_that_was_edited_after_it_was_signed_is_refused_until_it_is_signed_again(tmp_path: Path) -> None:
+    folder = laid_out("signed_agents", tmp_path / "all", "host.py", "client.py", "scout.py")
+    make, publish, host, client, sign, *_ = commands("signed_agents")
+    assert [in_shell(command, folder).returncode for command in (make, publish, sign)] == [0, 0, 0]
+    with (folder / "scout.py").open("a", encoding="utf-8") as file:
+        file.write("\nEDITED = True\n")
+    with hosting(folder, *host.split()[2:]) as hill:
+        visit = client.replace("emporion://...", hill.uri)
+        edited = in_shell(visit, folder)
+        assert in_shell(sign, folder).returncode == 0
+        again = in_shell(visit, folder)
+    assert edited.stdout == "refused: nobody has signed it\n"
+    assert "no longer fits" in edited.stderr
+    assert (again.stdout, again.stderr) == ("seen: a caravan\n", "")
+
+
+def test_a_policy_says_what_it_would_decide_about_the_agents_in_a_folder_and_why(tmp_path: Path) -> None:
+    folder = laid_out("policies", tmp_path / "all", "policy.py", "agents")
+    table, explained, asked = (in_shell(command, folder) for command in commands("policies"))
+    assert [(one.returncode, one.stderr) for one in (table, explained, asked)] == [(0, "")] * 3
+    verdicts = re.findall(r"^(\w+) +(accepted|DENIED)", table.stdout, re.MULTILINE)
+    assert verdicts == [("peddler", "DENIED"), ("visitor_counting", "accepted"), ("visitor_spy", "DENIED")]
+    assert "'visitor_spy' imports 'subprocess'" in table.stdout
+    reason = "imports('math', 'statistics') denies: 'visitor_spy' imports 'subprocess'; 'math', 'statistics' may be imported"
+    for text in (explained.stdout, asked.stdout):
+        assert [line for line in text.splitlines() if line.strip() == reason]
+    heads = [line.split()[-1] for line in asked.stdout.splitlines() if line.startswith("any_of") and "accepts" in line]
+    assert heads == ["accepts", "accepts"]  # the one that calculates, and the catalogue
+    assert not list(folder.rglob("__pycache__/visitor_*"))  # none of them was run
