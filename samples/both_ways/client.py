@@ -22,7 +22,7 @@ with emporion.connect(URI, passphrase="obol", mobile_code=True, code_validator=c
     try:
         market.buy(purse=2000)
     except Exception as error:
-        print("an exception:", " < ".join(cls.__name__ for cls in type(error).__mro__[:3]), vars(error))
+        print("an exception:", " < ".join(cls.__name__ for cls in type(error).__mro__[:3]), vars(error)["missing"])
 
 with emporion.connect(URI, passphrase="obol") as market:
     parcel = market.buy(purse=2330)

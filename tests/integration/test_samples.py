@@ -59,7 +59,7 @@ def test_agents_go_up_and_things_come_down_past_a_validator_at_each_end(tmp_path
     assert [line for line in lines if line != asked] == [
         "an object: amphora, 330 BC, still smelling of oil",
         "a function: 2330 drachmas",
-        "an exception: TooPoor < TradeError < Exception {'missing': 330}",
+        "an exception: TooPoor < TradeError < Exception 330",
         "<parcel with antiques.Amphora, unopened>",
         "CodeDenied: download of module 'antiques' denied: this connection takes no code in: "
         "connect(..., mobile_code=True) opens what comes",
@@ -158,8 +158,8 @@ def test_a_policy_says_what_it_would_decide_about_the_agents_in_a_folder_and_why
     assert [(one.returncode, one.stderr) for one in (table, explained, asked)] == [(0, "")] * 3
     verdicts = re.findall(r"^(\w+) +(accepted|DENIED)", table.stdout, re.MULTILINE)
     assert verdicts == [("peddler", "DENIED"), ("visitor_counting", "accepted"), ("visitor_spy", "DENIED")]
-    assert "'visitor_spy' imports 'subprocess'" in table.stdout
-    reason = "imports('math', 'statistics') denies: 'visitor_spy' imports 'subprocess'; 'math', 'statistics' may be imported"
+    assert "'visitor_spy' imports 'socket'" in table.stdout
+    reason = "imports('math', 'statistics') denies: 'visitor_spy' imports 'socket'; 'math', 'statistics' may be imported"
     for text in (explained.stdout, asked.stdout):
         assert [line for line in text.splitlines() if line.strip() == reason]
     heads = [line.split()[-1] for line in asked.stdout.splitlines() if line.startswith("any_of") and "accepts" in line]

@@ -1,8 +1,8 @@
 """Would like to see more."""
 
-import subprocess
+import socket
 
 
 class Visitor:
     def look(self) -> str:
-        return subprocess.check_output(["id"], text=True)
+        return socket.gethostname()
