@@ -159,7 +159,8 @@ def test_a_policy_says_what_it_would_decide_about_the_agents_in_a_folder_and_why
     verdicts = re.findall(r"^(\w+) +(accepted|DENIED)", table.stdout, re.MULTILINE)
     assert verdicts == [("peddler", "DENIED"), ("visitor_counting", "accepted"), ("visitor_spy", "DENIED")]
     assert "'visitor_spy' imports 'socket'" in table.stdout
-    reason = "imports('math', 'statistics') denies: 'visitor_spy' imports 'socket'; 'math', 'statistics' may be imported"
+    listed = "'math', 'statistics'"
+    reason = f"imports({listed}) denies: 'visitor_spy' imports 'socket'; {listed} may be imported"
     for text in (explained.stdout, asked.stdout):
         assert [line for line in text.splitlines() if line.strip() == reason]
     heads = [line.split()[-1] for line in asked.stdout.splitlines() if line.startswith("any_of") and "accepts" in line]
