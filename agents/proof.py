@@ -30,9 +30,10 @@ def made_from(found: Found, source: str) -> bool:
         return False
     functions = functions_in(found.namespace.values(), found.name)
     return all(
-        (f.__code__.co_firstlineno, print_of(f.__code__)) in known
+        (code.co_firstlineno, print_of(code)) in known
         for f in functions
         if f.__code__.co_filename == filename
+        for code in code_objects(f.__code__)
     )
 
 

@@ -14,7 +14,7 @@ from typing import Final
 
 from ..errors import ConfigurationError
 from .modules import Namespace
-from .proof import functions_in, print_of
+from .proof import code_objects, functions_in, print_of
 from .statements import Kind, Statement
 
 __all__ = ["Slice", "fits", "slice_of"]
@@ -90,9 +90,10 @@ def fits(found: Slice, namespace: Namespace) -> bool:
     prints = frozenset().union(*(statement.prints for statement in found.statements))
     values = [namespace[name] for name in found.names if name in namespace]
     return all(
-        print_of(function.__code__) in prints
+        print_of(code) in prints
         for function in functions_in(values, str(namespace.get("__name__")))
         if function.__globals__ is namespace and _typed(function)
+        for code in code_objects(function.__code__)
     )
 
 

@@ -1,27 +1,17 @@
 """What the page about policies shows is what happens: files are written, commands run, their output compared."""
 
-import os
 import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from emporion.tests.programs import ROOT, WAIT_S, in_shell
 from emporion.validators import code
 
-PAGE = (Path(__file__).parents[2] / "docs" / "decide-which-code-may-cross.md").read_text(encoding="utf-8")
-WAIT_S = 60.0
+PAGE = (ROOT / "docs" / "decide-which-code-may-cross.md").read_text(encoding="utf-8")
 FILES = dict(re.findall(r"^```python\n# (\S+)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL))
 KEY = re.compile(r"ed25519:[0-9a-f]{16}(?:[0-9a-f]{48}|\.\.\.)")
-
-
-def emporion(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    """Run a line of the page's in a shell, with this checkout's command line."""
-    script = f'emporion() {{ "{sys.executable}" -P -m emporion "$@"; }}\n{command}'
-    clean = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
-    return subprocess.run(
-        ["/bin/sh", "-c", script], cwd=folder, env=clean, capture_output=True, text=True, timeout=WAIT_S
-    )
 
 
 def same(text: str) -> str:
@@ -44,7 +34,7 @@ def test_the_commands_print_what_the_page_says(folder: Path) -> None:
     told = re.findall(r"^\$ (.*)\n((?:[^$].*\n)*)", blocks, re.MULTILINE)
     assert len(told) == 7
     for command, printed in told:
-        done = emporion(command, folder)
+        done = in_shell(command, folder)
         assert (done.returncode, done.stderr) == (0, ""), command
         assert same(done.stdout.replace(str(folder), "/home/nora")) == same(printed), command
 

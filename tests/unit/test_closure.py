@@ -322,6 +322,8 @@ def test_an_edit_without_a_reload_leaves_what_runs(write: Write) -> None:
     [
         ("def f(a): return a + 1\n", "def f(a): return a - 1\n"),
         ("def f(a): return 1\n", "def f(a): return 2\n"),
+        ("def f(a): return [x for x in a if x < 1]\n", "def f(a): return [x for x in a if x > 1]\n"),
+        ("def f(a): return lambda: 1\n", "def f(a): return lambda: 2\n"),
         ("class C:\n  @property\n  def p(self): return 1\n", "class C:\n  @property\n  def p(self): return 2\n"),
         ("class C:\n  @staticmethod\n  def s(): return 1\n", "class C:\n  @staticmethod\n  def s(): return 2\n"),
         ("def f(a): return 1\n", "def f(a: return 1\n"),

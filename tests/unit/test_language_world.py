@@ -20,6 +20,14 @@ def test_packages_and_relative_imports_resolve_in_the_closure() -> None:
     assert (agent.same, agent.greeting) == (True, "TVshop.helper")  # type: ignore[attr-defined]
 
 
+@pytest.mark.parametrize("language", [True, False])
+def test_relative_imports_count_from_a_package_in_its_init_and_from_its_package_in_a_module(language: bool) -> None:
+    modules = {"top": "from .part import X\nclass A: x = X\n", "top.part": "X = 1\n"}
+    assert Trial(modules, language=language).load("top", "A").x == 1  # type: ignore[attr-defined]
+    with pytest.raises(ImportError, match="beyond top-level package"):
+        Trial({"top": "from .part import X\nclass A: x = X\n", "part": "X = 1\n"}, language=language).load("top", "A")
+
+
 def test_nothing_stands_in_sys_modules_under_its_plain_name() -> None:
     Trial(TWO_MODULES).load("shop", "Agent")
 

@@ -187,10 +187,10 @@ def test_a_name_that_is_nowhere_is_left_as_it_is_at_home(tmp_path: Path) -> None
     assert sliced(tmp_path, AGENT) == AGENT
 
 
-def test_an_edited_script_is_told(tmp_path: Path) -> None:
-    edit = "p.write_text(p.read_text().replace('return X', 'return Y'))\n"
-    text = AGENT + "from pathlib import Path\np = Path(__file__)\n" + edit
-    assert "was edited after the program was started" in script(tmp_path, text)["error"]
+@pytest.mark.parametrize("agent", [AGENT, "class Agent:\n    def go(self): return lambda: 'return X'\n"])
+def test_an_edited_script_is_told(tmp_path: Path, agent: str) -> None:
+    edit = "from pathlib import Path\np = Path(__file__)\np.write_text(p.read_text().replace('return X', 'return Y'))\n"
+    assert "was edited after the program was started" in script(tmp_path, agent + edit)["error"]
 
 
 def test_the_imports_of_a_slice_are_followed_into_the_authors_modules(tmp_path: Path) -> None:

@@ -79,12 +79,14 @@ class Receiver:
 class _Base(RestrictingNodeTransformer):
     """What every part needs: complaints, the scopes, where in the source we are."""
 
-    def __init__(self, tree: ast.Module, name: str, is_package: bool) -> None:
+    def __init__(self, tree: ast.Module, name: str) -> None:
         super().__init__()
         self.complaints: list[Complaint] = []
         self.scopes, self.bound = build_scopes(tree)
         self.scope: Scope = self.scopes[tree]
-        self.depth = len(name.split(".")) - (0 if is_package else 1)  # packages above: how far `from ...` may climb
+        # How far `from ...` may climb if this is a package; the same text may be one here and none there, and the world
+        # that runs it counts exactly.
+        self.depth = len(name.split("."))
         self.class_name: str | None = None
         self.receivers: list[Receiver] = []
         self.lazy_annotations = False

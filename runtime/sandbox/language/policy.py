@@ -30,16 +30,13 @@ MAX_SOURCE_BYTES: Final = 1_000_000
 _TRANSFORM_DEPTH: Final = 12_000
 
 
-def compile_module(
-    source: str, *, name: str, digest: str = "", is_package: bool = False, language: bool = True
-) -> types.CodeType:
+def compile_module(source: str, *, name: str, digest: str = "", language: bool = True) -> types.CodeType:
     """Compile one module of an agent.
 
     Args:
         source: The module's text, at most `MAX_SOURCE_BYTES` as UTF-8.
         name: Its dotted name; complaints and tracebacks show it.
         digest: SHA-256 of the text in hex; computed when empty.
-        is_package: Whether other modules stand below it: relative imports count from here.
         language: False switches the language wall off, to test the other wall alone.
 
     Raises:
@@ -52,7 +49,7 @@ def compile_module(
         with _syntax_errors(name):
             tree = ast.parse(source, filename)
         if language:
-            tree = _transformed(tree, name, is_package)
+            tree = _transformed(tree, name)
         with _syntax_errors(name):
             return compile(tree, filename, "exec", dont_inherit=True, optimize=0)
 
@@ -88,12 +85,12 @@ def _syntax_errors(name: str) -> Iterator[None]:
         raise _refused(name, "syntax", f"the compiler refuses it: {error}", "") from None
 
 
-def _transformed(tree: ast.Module, name: str, is_package: bool) -> ast.Module:
+def _transformed(tree: ast.Module, name: str) -> ast.Module:
     limit = sys.getrecursionlimit()
     sys.setrecursionlimit(max(limit, _TRANSFORM_DEPTH))
     try:
         with _syntax_errors(name):
-            transformer = AgentTransformer(tree, name, is_package)
+            transformer = AgentTransformer(tree, name)
             changed = transformer.visit(tree)
             ast.fix_missing_locations(changed)
     finally:

@@ -84,8 +84,8 @@ class AgentTransformer(_Statements):
     After `visit` has returned the new tree, `complaints` says what was refused; the tree counts only when it is empty.
     """
 
-    def __init__(self, tree: ast.Module, name: str, is_package: bool) -> None:
-        super().__init__(tree, name, is_package)
+    def __init__(self, tree: ast.Module, name: str) -> None:
+        super().__init__(tree, name)
         self.methods = set()
         self.makers: set[ast.AST] = set()
 

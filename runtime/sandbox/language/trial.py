@@ -32,8 +32,7 @@ class Trial:
         digests = {name: hashlib.sha256(source.encode()).hexdigest() for name, source in sources.items()}
         self.closure = self.world.add_closure(digests)
         for name, source in sources.items():
-            is_package = any(other.startswith(name + ".") for other in sources)
-            code = compile_module(source, name=name, digest=digests[name], is_package=is_package, language=language)
+            code = compile_module(source, name=name, digest=digests[name], language=language)
             self.world.add_code(name, digests[name], code)
 
     def _write(self, text: str) -> None:

@@ -1,0 +1,3 @@
+"""From June to August, or what passes for it."""
+
+MOOD = "out with the tide"

@@ -1,0 +1,3 @@
+"""From December to February."""
+
+MOOD = "a lamp in the window"

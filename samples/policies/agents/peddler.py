@@ -1,0 +1,6 @@
+"""Goes by a name that nobody invited."""
+
+
+class Peddler:
+    def look(self) -> str:
+        return "brushes"
