@@ -129,7 +129,8 @@ class Ticket:
             if self._status != "failed" or self._peer.driver.error is not None:
                 raise  # nothing of the method's: it can be asked for again
             self._raised = error
-        self._peer.driver.later(self._forget)  # only now: it might have been lost on the way
+        # Only now, for it might have been lost on the way; and not later, for the caller may leave now.
+        self._forget()
 
     def _forget(self) -> None:
         """Let the host forget the call, and end a connection that nothing of the result needs."""

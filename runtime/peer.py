@@ -295,7 +295,7 @@ def perform(obj: Any, op: int, member: str, args: Sequence[Any], kwargs: Mapping
 
 def is_plain(body: Body) -> bool:
     """Whether a body's roots are its values: scalars, and nothing else."""
-    return not body.rows and not body.manifests and not body.signatures and PLAIN.issuperset(map(type, body.roots))
+    return not body.rows and not body.manifests and PLAIN.issuperset(map(type, body.roots))
 
 
 def check_member(interface: Interface, message: Call, calls: Collection[int]) -> None:

@@ -7,6 +7,7 @@ the call's visit, where all handles of the call come to life together; when the 
 import contextlib
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Final
 
 from ...agents.manifest import closure_id
@@ -30,7 +31,7 @@ __all__ = ["Scope"]
 
 _OVER: Final = VisitEnded("the visit ended with the call that the agent came with")  # only its text is raised
 
-_NOTHING: Final[Mapping[str, str]] = {}
+_NOTHING: Final[Mapping[Any, Any]] = MappingProxyType({})
 
 Label = Callable[[int], str]
 Encode = Callable[[Sequence[object], Label], tuple[Body, list[bytes]]]
@@ -55,16 +56,17 @@ class Scope:
         self.office = office
         self.handles: list[Handle] = []
         self.fresh: Sequence[Handle] = ()  # whose state is of this moment: on the way out
-        self.supplies: dict[object, dict[str, str]] = {}  # likewise: the sources, by digest
-        self._brought: dict[str, list[tuple[Consignment, object]]] = {}  # by closure id: what was let in, and from whom
-        self._sent: dict[object, dict[str, str]] = {}  # {name: digest} of what was passed on, by whither
+        # Most calls carry no code and run no errands: they share these, which stay empty.
+        self._brought: Mapping[str, list[tuple[Consignment, object]]] = _NOTHING  # by closure id: what came
+        self._sent: Mapping[object, dict[str, str]] = _NOTHING  # {name: digest} of what was passed on, by whither
+        self.supplies: Mapping[object, dict[str, str]] = _NOTHING  # likewise: the sources, by digest
         self._kept: list[Sequence[str]] = []  # digests that stay in the code store until the call is over
         self._output = output
         self._opening = threading.RLock()
         self._visit: Visit | None = None
         self._loaded = False  # until then other threads wait: alone, their handles would share nothing with the others
         self._over: EmporionError | None = None
-        self._errands: dict[Any, None] = {}  # calls to other hosts that wait for their answer
+        self._errands: tuple[Any, ...] = ()  # calls to other hosts that wait for their answer
 
     @property
     def traveller(self) -> Traveller:
@@ -108,7 +110,8 @@ class Scope:
             if self._comes_back(goods.manifest, owner):
                 continue
             self.office.admission.upload(goods, self.realm, sender, fetch, arrivals)
-            self._brought.setdefault(closure_id(goods.manifest), []).append((goods, owner))
+            closure = closure_id(goods.manifest)
+            self._brought = {**self._brought, closure: [*self._brought.get(closure, ()), (goods, owner)]}
         return values
 
     def _comes_back(self, manifest: Mapping[str, str], owner: object) -> bool:
@@ -163,11 +166,10 @@ class Scope:
     def pass_on(self, manifest: Mapping[str, str], text: Callable[[str], str], to: Traveller, owner: object) -> None:
         """Let modules go to another host, where the validator does, and have their sources ready for it."""
         self.let_out(manifest, to, owner)
-        self._sent.setdefault(owner, {}).update(manifest)
-        supplies = self.supplies.setdefault(owner, {})
-        for digest in manifest.values():
-            if digest not in supplies:
-                supplies[digest] = text(digest)
+        sent, supplies = dict(self._sent.get(owner, {})), dict(self.supplies.get(owner, {}))
+        sent.update(manifest)
+        supplies |= {digest: text(digest) for digest in manifest.values() if digest not in supplies}
+        self._sent, self.supplies = {**self._sent, owner: sent}, {**self.supplies, owner: supplies}
 
     def text_of(self, handle: Handle) -> Callable[[str], str]:
         """Gives the sources, by digest, of what a handle is made of.
@@ -277,13 +279,15 @@ class Scope:
         Raises:
             VisitEnded: This call is cancelled already.
         """
-        self._errands[recall] = None
+        with self._opening:
+            self._errands = (*self._errands, recall)
         try:
             if self._over is not None:
                 raise VisitEnded(str(self._over)) from None
             yield
         finally:
-            self._errands.pop(recall, None)
+            with self._opening:
+                self._errands = tuple(one for one in self._errands if one is not recall)
 
     def cancel(self, error: EmporionError) -> None:
         """Nobody waits for the call any more: its visit dies now, and its errands are called off. Waits for nothing;
@@ -293,7 +297,7 @@ class Scope:
         self._over = self._over or error
         if self._visit is not None:
             self._visit.end(error)
-        for recall in list(self._errands):
+        for recall in self._errands:
             recall.call_off()
 
     def leave(self) -> None:
