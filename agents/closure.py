@@ -34,7 +34,8 @@ class Closure:
     `manifest` is {dotted name: digest}, `sources` {digest: text}, `id` the manifest's `closure_id`; `module` and
     `qualname` lead to the class or function: the latter is a path by which it can be reached, and not always its
     ``__qualname__``. `needs` are the top-level names of installed packages that the modules import, in order, also of
-    those they could do without. `origin` is the path of the file of `module`, "" without one. Definitions whose closures are the same share both mappings.
+    those they could do without. `origin` is the path of the file of `module`, "" without one. Definitions whose
+    closures are the same share both mappings.
     """
 
     manifest: Mapping[str, str]
@@ -190,10 +191,10 @@ class Manifests:
         if known is not None and known.definition() is not definition:
             known = None
         try:
-            place = place_of(definition)
-        except NoPlace:
+            place = place_of(definition, known.closure.qualname if known else None)
+        except NoPlace as error:
             if known is None:
-                raise
+                raise ConfigurationError(str(error)) from None
             place = None
         if known is not None and (place is None or (place.old and place.module not in MAINS)):
             # Replaced: it keeps what it went out with. Its helpers may be others by now, but those are not its own.

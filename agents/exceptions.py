@@ -49,10 +49,10 @@ def _built_on(cls: type) -> type[Exception]:
         base = base.__base__
     if base is cls:
         raise TypeError(f"{cls.__qualname__} is a builtin exception, which travels as a value")
-    if not issubclass(base, Exception):
-        raise TypeError(f"{cls.__qualname__} is built on {base.__qualname__}, which ends programs: use an Exception")
     if issubclass(base, BaseExceptionGroup):
         raise TypeError(f"{cls.__qualname__} is a group, whose members are fixed when it is made: keep them in a list")
+    if not issubclass(base, Exception):
+        raise TypeError(f"{cls.__qualname__} is built on {base.__qualname__}, which ends programs: use an Exception")
     _bases[cls] = base
     return base  # type: ignore[no-any-return]
 

@@ -18,7 +18,7 @@ Definition: TypeAlias = type | FunctionType
 
 
 class NoPlace(ConfigurationError):
-    """A definition cannot be reached in any module; perhaps it could be earlier."""
+    """A definition cannot be reached in any module; perhaps it could be earlier. Users get its base."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +34,12 @@ class Place:
     old: bool
 
 
-def place_of(definition: object) -> Place:
+def place_of(definition: object, path: str | None = None) -> Place:
     """Where a class or a plain function stands.
 
     Its ``__qualname__`` is the path if it leads there. Otherwise the module is searched: its public names in
-    alphabetical order, its private ones, then those inside its classes, level by level.
+    alphabetical order, its private ones, then those inside its classes, level by level. With `path`, only that one
+    counts.
 
     Raises:
         NoPlace: it cannot be reached.
@@ -63,9 +64,11 @@ def place_of(definition: object) -> Place:
         raise NoPlace(f"module {module!r} of {shown} is not imported here: import it first")
     for namespace in spaces:
         if namespace is not None:
-            path = _path(definition, namespace, module)
-            if path is not None:
-                return Place(module, path, namespace, loaded is not None and namespace is not loaded)
+            found = path if path and _leads(namespace, path, definition) else None
+            if path is None:
+                found = _path(definition, namespace, module)
+            if found is not None:
+                return Place(module, found, namespace, loaded is not None and namespace is not loaded)
     if "<" in definition.__qualname__:
         raise NoPlace(f"{shown} is made inside a function, and nothing leads to it from outside: move it to the top "
                       "level of its module, or give it a name there")  # fmt: skip

@@ -38,12 +38,12 @@ class Program:
         typed = namespace.get("In")
         self._cells = typed if isinstance(typed, list) and _is_notebook(namespace, typed) else None
         self._text: str | None = None  # of a script, once it has proved to be the one that runs
-        spec = namespace.get("__spec__")
-        self._spec = spec if isinstance(spec, ModuleSpec) and self._cells is None else None
-        file = namespace.get("__file__")
-        self.origin = str(Path(file).absolute()) if type(file) is str and self._cells is None else ""
-        package = namespace.get("__package__")
-        self.package = package if type(package) is str else ""
+        file, spec, package = (namespace.get(name) for name in ("__file__", "__spec__", "__package__"))
+        # Python's own prompt is a program too, whose file and package may stand in its namespace (3.13).
+        own = self._cells is None and not (type(file) is str and Path(file).parent.name == "_pyrepl")
+        self.origin = str(Path(file).absolute()) if type(file) is str and own else ""
+        self.package = package if type(package) is str and own else ""
+        self._spec = spec if isinstance(spec, ModuleSpec) and own else None
         self.names = self._names()
 
     def slice_of(self, name: str) -> Slice:

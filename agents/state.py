@@ -24,14 +24,18 @@ __all__ = [
 ]
 
 
+_REACHED: Final = (type, FunctionType)
+_DEFINITIONS: Final = (*_REACHED, Enum)
+
+
 def is_definition(obj: object) -> bool:
     """Whether `obj` travels by its name alone, without state: a class, a function, a member of an `Enum`."""
-    return isinstance(obj, type | FunctionType | Enum)
+    return isinstance(obj, _DEFINITIONS)
 
 
 def subject_of(obj: object) -> Any:
     """The class or function whose closure `obj` travels with (`closure_of` takes it): its own, or its class's."""
-    return obj if isinstance(obj, type | FunctionType) else type(obj)
+    return obj if isinstance(obj, _REACHED) else type(obj)
 
 
 def definition_name(obj: object) -> str | None:

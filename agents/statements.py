@@ -153,7 +153,8 @@ def _prints(code: CodeType, first: int, last: int | None = None) -> frozenset[Pr
 
 
 def _first_line(node: ast.stmt) -> int:
-    return min([node.lineno, *(decorator.lineno for decorator in getattr(node, "decorator_list", ()))])
+    decorators: list[ast.expr] = getattr(node, "decorator_list", [])
+    return min([node.lineno, *(decorator.lineno for decorator in decorators)])
 
 
 def _compiled(module: ast.Module, flags: int) -> tuple[CodeType, bool]:

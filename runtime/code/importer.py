@@ -21,6 +21,7 @@ from typing import Any, Final
 
 from ...agents.manifest import check_manifest, check_qualname, closure_id, packages_of
 from ...agents.modules import lookup
+from ...agents.state import name_of, remember_path
 from ...errors import ConfigurationError, LimitExceeded, ProtocolError
 from .store import CodeStore, MemoryCodeStore
 
@@ -122,6 +123,7 @@ class MobileModules:
         maker = type(found) if isinstance(found, Enum) else found
         if not isinstance(maker, type | FunctionType) or maker.__module__ != loaded.__name__:
             raise LookupError(f"{qualname!a} is no class or function made by downloaded module {module!r}")
+        remember_path(maker, qualname if maker is found else qualname.rpartition(".")[0])
         return found
 
     def _world_of(self, closure: str, module: str) -> "_World":
@@ -161,7 +163,7 @@ class MobileModules:
             for world in self._worlds:
                 if world.tagged(name) == made.__module__ and world.made(name, made):
                     placed = (self._closures[closure] for closure, its in self._placed.items() if its is world)
-                    return min((it for it in placed if name in it), key=len), name, made.__qualname__
+                    return min((it for it in placed if name in it), key=len), name, name_of(made)
         return None
 
     def close(self) -> None:
@@ -217,7 +219,7 @@ class _World(Loader):
         """Whether `made` is what stands under its name in the module `name` of this world."""
         module = sys.modules.get(self.tagged(name))
         try:
-            return module is not None and lookup(vars(module), made.__qualname__) is made
+            return module is not None and lookup(vars(module), name_of(made)) is made
         except LookupError:
             return False
 

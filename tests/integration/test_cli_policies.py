@@ -210,6 +210,14 @@ def test_wrong_usage_says_what_to_give(folder: Path) -> None:
     assert "Traceback" not in wrong.stderr
 
 
+def test_a_file_with_the_name_of_a_library_stands_in_nobodys_way(folder: Path) -> None:
+    (folder / "math.py").write_text("x = 1\n", encoding="utf-8")
+    found = {one.name: one for one in modules_in(folder)}
+    assert (found["agent.shopping"].fault, list(found["agent.shopping"].manifest)) == (
+        "", ["agent.shopping", "agent.tools"],
+    )  # fmt: skip
+
+
 def test_a_folder_has_so_many_modules(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("emporion.agents.folder.MAX_LISTED", 2)
     with pytest.raises(ConfigurationError, match="more than 2 modules"):

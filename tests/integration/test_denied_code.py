@@ -170,10 +170,12 @@ def test_a_client_may_deny_what_its_host_lets_out(harbour: Harbour) -> None:
     thing = harbour.library.agent(WORKER)
     uri = harbour.register(lambda: thing)
     questions = []
+    came_with: list[list[str]] = []
 
     def validator(name: str, module: str | None, address: Any, consignment: Any) -> bool:
         questions.append((name, module, address))
-        return list(consignment.manifest) != [name]
+        came_with.append(list(consignment.manifest))
+        return False
 
     with pytest.raises(CodeDenied) as denied:
         harbour.connect(uri, code_validator=validator).go()
@@ -182,6 +184,7 @@ def test_a_client_may_deny_what_its_host_lets_out(harbour: Harbour) -> None:
     assert (name, module) == (type(thing).__module__, (harbour.library.folder / name.replace(".", "/")).with_suffix(
         ".py").read_text())
     assert (address[0], address[1]) == (uri.host, uri.port)
+    assert came_with == [[name]]
 
 
 # --- a second object behind the first

@@ -203,6 +203,7 @@ def test_where_imports_cannot_be_told_nothing_is_accepted_nor_its_opposite(text:
         "()()()()\n" * (MAX_TOKENS // 8),
         "x;" * (MAX_CHARS // 2),
         "import " + "a," * 100_000,
+        "x;" * 500 + "'" + "a" * 200_000 + "'",
         "é" * 201,
     ],
 )

@@ -337,6 +337,12 @@ def test_signatures_lie_beside_the_source_and_add_up(tmp_path: Path, ears: Ears)
     assert not ears.records
 
 
+def test_a_module_in_a_zip_file_has_no_sidecar(tmp_path: Path, ears: Ears) -> None:
+    (tmp_path / "agents.zip").touch()
+    assert signatures_beside(tmp_path / "agents.zip" / "shopping.py", MANIFEST) == ()
+    assert not ears.records
+
+
 def test_after_an_edit_the_old_signatures_go_with_a_warning(tmp_path: Path, ears: Ears) -> None:
     origin = tmp_path / "shopping.py"
     sign_beside(origin, MANIFEST, NORA)

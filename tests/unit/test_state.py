@@ -3,6 +3,7 @@
 import enum
 from collections import UserDict
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -184,3 +185,173 @@ def test_a_hostile_state_reaches_neither_class_nor_properties() -> None:
     restore(shell, ({"__class__": Custom, "price": 0}, {"__dict__": {}, "name": "Harry"}))
     assert type(shell) is Plain
     assert (shell.price, shell.name) == (1, "Harry")
+
+
+# --- exceptions ------------------------------------------------------------------------------------------------------
+
+
+class Wish(Exception):
+    def __init__(self, thing: str, price: int) -> None:
+        super().__init__(f"no {thing}")
+        self.thing, self.price = thing, price
+
+
+class Late(Wish):
+    __slots__ = ("when",)
+    when: int
+
+
+class Broken(OSError):
+    pass
+
+
+class Unreadable(UnicodeDecodeError):
+    pass
+
+
+class Unwritable(UnicodeEncodeError):
+    pass
+
+
+class Done(StopIteration):
+    pass
+
+
+class Absent(ImportError):
+    pass
+
+
+class Crooked(SyntaxError):
+    pass
+
+
+class Nameless(AttributeError):
+    pass
+
+
+class Careful(ValueError):
+    def __getstate__(self) -> object:
+        return {"kept": "mine"}
+
+    def __setstate__(self, state: Any) -> None:
+        self.restored = state["kept"]
+
+
+def late() -> Late:
+    error = Late("tv", 3)
+    error.when = 5
+    error.add_note("a note")
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "names"),
+    [
+        (late(), "thing price when __notes__"),
+        (Broken(2, "no such file", "a", None, "b"), "errno strerror filename filename2"),
+        (Broken(2, "no such file", Path("a")), "errno strerror"),
+        (Unreadable("utf-8", b"\xff\xfe", 1, 2, "bad"), "encoding object start end reason"),
+        (Unwritable("ascii", "äö", 0, 1, "bad"), "encoding object start end reason"),
+        (Done([1]), "value"),
+        (Absent("gone", name="m", path="/m.py"), "msg name path"),
+        (Crooked("bad", ("f.py", 1, 2, "x = ", 1, 3)), "msg filename lineno offset text end_lineno end_offset"),
+        (Nameless("no x", name="x", obj=[1]), "name"),
+    ],
+)
+def test_an_exception_travels_with_arguments_attributes_and_fields(error: Exception, names: str) -> None:
+    try:
+        raise error from RuntimeError("cause")
+    except Exception as caught:
+        there = travelled(caught)
+    assert type(there) is type(error)
+    assert there.args == error.args
+    assert str(there) == str(error).replace("PosixPath('a')", "'a'")
+    for name in names.split():
+        assert getattr(there, name) == getattr(error, name)
+    left = [there.__traceback__, there.__cause__, there.__context__, getattr(there, "obj", None)]
+    assert left == [None] * 4
+
+
+def test_an_exceptions_own_say_about_its_state_counts() -> None:
+    there = travelled(Careful("x"))
+    assert (there.args, vars(there)) == (("x",), {"restored": "mine"})
+
+
+def test_what_an_exception_holds_that_is_no_plain_value_stays_behind() -> None:
+    error = Broken(2, object())
+    assert capture(error) == (error.args, None, {"errno": 2})
+    careless = Unreadable.__new__(Unreadable)
+    assert str(travelled(careless)) == ""
+
+
+class Fatal(SystemExit):
+    pass
+
+
+class Several(ExceptionGroup[Exception]):
+    pass
+
+
+@pytest.mark.parametrize(
+    ("error", "why"),
+    [(Fatal(1), "ends programs"), (Several("x", [ValueError()]), "a group"), (ValueError(1), "travels as a value")],
+)
+def test_exceptions_that_cannot_be_made_from_state_are_refused_at_both_ends(error: BaseException, why: str) -> None:
+    with pytest.raises(TypeError, match=why):
+        capture(error)
+    with pytest.raises(TypeError, match=why):
+        new_shell(type(error))
+
+
+SOUND = {"encoding": "utf-8", "object": b"ab", "start": 0, "end": 1, "reason": "bad"}
+
+
+@pytest.mark.parametrize(
+    ("cls", "state"),
+    [
+        (Wish, {"thing": 1}),
+        (Wish, ((), None)),
+        (Wish, ([], None, {})),
+        (Wish, ((), None, None)),
+        (Wish, ((), 3, {})),
+        (Wish, ((), None, {"args": ()})),
+        (Wish, ((), None, {"__traceback__": None})),
+        (Wish, ((), None, {"__cause__": None})),
+        (Wish, ((), None, {1: None})),
+        (Broken, ((), None, {"errno": []})),
+        (Broken, ((), None, {"characters_written": "x"})),
+        (Nameless, ((), None, {"obj": 1})),
+        (Nameless, ((), None, {"name": 1})),
+        (Crooked, ((), None, {"lineno": "1"})),
+        (Crooked, ((), None, {"end_offset": 10**12})),
+        (Unreadable, ((), None, {"start": -5})),
+        (Unreadable, ((), None, {**SOUND, "object": "ab"})),
+        (Unreadable, ((), None, {**SOUND, "object": 3})),
+        (Unreadable, ((), None, {**SOUND, "start": -5, "end": -4})),
+        (Unreadable, ((), None, {**SOUND, "start": True})),
+        (Unreadable, ((), None, {**SOUND, "end": 10**40})),
+        (Unreadable, ((), None, {**SOUND, "reason": b"x"})),
+        (Unreadable, ((), None, {**SOUND, "more": 1})),
+        (Unwritable, ((), None, SOUND)),
+    ],
+)
+def test_a_hostile_state_of_an_exception_is_a_protocol_error(cls: type, state: object) -> None:
+    shell = new_shell(cls)
+    with pytest.raises(ProtocolError):
+        restore(shell, state)
+    str(shell), repr(shell)  # and it can be told of all the same
+
+
+def test_a_place_beyond_the_end_does_no_harm() -> None:
+    shell = new_shell(Unreadable)
+    restore(shell, (("x",), None, {**SOUND, "start": 10**9, "end": 10**9 + 1}))
+    assert "bad" in str(shell)
+
+
+def test_attributes_named_like_what_stays_behind_change_nothing() -> None:
+    shell: Any = new_shell(Late)
+    hostile = {"__traceback__": 1, "__class__": Plain, "__cause__": 2, "__suppress_context__": 3, "args": 4, "when": 5}
+    restore(shell, (("x",), (hostile, hostile), {}))
+    assert type(shell) is Late
+    assert (shell.__traceback__, shell.__cause__, shell.__suppress_context__) == (None, None, False)
+    assert (shell.args, shell.when) == (("x",), 5)
