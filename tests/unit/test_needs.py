@@ -17,7 +17,7 @@ from emporion.runtime.sandbox.language.needs import needs_of
         ("if x:\n    import a\nelif y:\n    import b\nelse:\n    import c", ["a", "b", "c"]),
         ("for x in y:\n    import a\nelse:\n    import b\nwhile x:\n    import c", ["a", "b", "c"]),
         ("with x:\n    import a\nmatch x:\n    case 1:\n        import b", ["a", "b"]),
-        ("try:\n    import a\nexcept ValueError:\n    import b\nelse:\n    import c\nfinally:\n    import d", ["a", "c", "d"]),
+        ("try:\n import a\nexcept ValueError:\n import b\nelse:\n import c\nfinally:\n import d", ["a", "c", "d"]),
         ("try:\n    import a\nexcept ImportError:\n    a = None", []),
         ("try:\n    import a\nexcept (OSError, ModuleNotFoundError):\n    a = None\nelse:\n    import b", ["b"]),
         ("try:\n    import a\nexcept:\n    pass", []),
