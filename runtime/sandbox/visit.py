@@ -26,10 +26,12 @@ from ..transport import PlainTransport, Transport
 from ..wire.codecs import CODECS
 from ..wire.frames import write_frame
 from ..wire.messages import Body, Call, Message, Op, Output, Provide, Result
+from ..wire.scalars import use_zones
 from ..wire.values import Mobile, Named
 from .language.needs import needs_of
 from .language.ownership import WRITABLE
 from .language.policy import PolicyRefused, compile_module
+from .language.stdlib_zoneinfo import ZoneInfo
 from .language.world import World
 from .language.world import warm_up as warm_up_world
 from .protocol import EXIT_MEMORY
@@ -257,6 +259,7 @@ class _Shop:
 def prepare() -> None:
     """In the zygote: import and set up all that agent code may need, while there still is a file system."""
     warm_up_world()
+    use_zones(ZoneInfo)
     _warm_code.append(marshal.dumps(compile_module(_WARM_SOURCE, name="warm", digest=_WARM["warm"])))
     warm_up()
 
