@@ -9,13 +9,14 @@ from collections.abc import Callable, Mapping, Sequence
 from ipaddress import ip_address
 from os import PathLike
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, Final
 
 from ..errors import ConfigurationError, EmporionError, SandboxUnavailable, VisitEnded
 from ..validators.code import CodeValidator
 from ..validators.connection import Connection, ConnectionValidator
 from ..validators.verifiers import Verifiers
+from .allowances import Allowances, IdentityLimits
 from .channel import Channel
 from .code.admission import Admission, Realm
 from .code.disk import DiskCodeStore
@@ -58,6 +59,9 @@ class Host:
             nothing does.
         max_connections: Of accepted clients.
         limits, isolation: For visits, where an object has none of its own.
+        identity_limits: What each caller's visits may use at the most: ``{identity: Limits}``, or a callable that is
+            given the `Caller` and gives `Limits`, or None for no limits of its own. Of these and the object's the
+            tighter holds, field by field.
         advertise: ``"HOST:PORT"`` that goes into URIs, where clients see another address than `listen`.
         threads: The most that serve calls at one time; nested calls do not count.
         tracebacks: ``"full"``: callers get the traceback of what a hosted method raised, as text; ``"none"``.
@@ -78,6 +82,7 @@ class Host:
         max_connections: int = 200,
         codecs: Sequence[str] = ("msgpack",),
         limits: Limits = DEFAULT_LIMITS,
+        identity_limits: IdentityLimits = MappingProxyType({}),
         isolation: Isolation = BOTH_WALLS,
         advertise: str | None = None,
         threads: int | None = None,
@@ -103,6 +108,7 @@ class Host:
         self._place = place
         self._limits = limits
         self._isolation = _checked_isolation(isolation, place)
+        allowances = Allowances(identity_limits)
         self._advertise = None if advertise is None else Listen.parse(advertise)
         self._validator = connection_validator or ConnectionValidator()
         self._lock = threading.RLock()
@@ -110,6 +116,7 @@ class Host:
         self._by_identity: dict[int, Registration] = {}
         self._guests: dict[GuestPeer, None] = {}
         self._jailers: dict[bool, Jailer] = {}
+        self._walls_told: set[bool] = set()
         self._closed = threading.Event()  # somebody wants the host to end
         self._ended = False
         self._serving = False
@@ -121,7 +128,9 @@ class Host:
             self._code.close()
             raise
         admission = Admission(self._code, self._compile)
-        self.office = Office(admission, self._jailer, self.registration_of, self._later, self._refill)
+        self.office = Office(
+            admission, self._jailer, self.registration_of, self._later, self._refill, allowances.limits
+        )
         self._port = 0 if place.scheme == UNIX else sock.getsockname()[1]
         self._parking = Parking("emporion-host")
         self._workers = Workers(threads or DEFAULT_THREADS, "emporion-host")
@@ -201,7 +210,10 @@ class Host:
     def set_code_validator(self, obj_or_name: object, validator: CodeValidator | None) -> None:
         """Change who decides about an object's code; holds for the next module that asks."""
         with self._lock:
-            self._registered(obj_or_name).realm.code_validator = validator
+            realm = self._registered(obj_or_name).realm
+            realm.code_validator = validator
+        if validator is not None:
+            self._workers.submit(lambda: self._prepare_jail(realm.isolation.os))
 
     def find(self, name: str) -> Registration | None:
         """The registration under `name`."""
@@ -294,9 +306,14 @@ class Host:
     def _prepare_jail(self, os_wall: bool) -> None:
         """Have the zygote ready before the first agent comes, and say early what stands."""
         try:
-            jailer = self._jailer(os_wall)
-            jailer.start()
-            log.info("walls around agents: %s", jailer.report())
+            walls = self._jailer(os_wall).report()
+            with self._lock:
+                if os_wall in self._walls_told:
+                    return
+                self._walls_told.add(os_wall)
+            log.info("walls around agents: %s", walls)
+            for note in walls.notes:
+                log.info("walls: %s", note)
         except SandboxUnavailable as error:
             if not self._ended:
                 log.error("this host takes no agents: %s", error)
@@ -323,6 +340,10 @@ class Host:
         self._listener.start()
         walls = "" if self._isolation == BOTH_WALLS else f"; WEAKENED for testing: {self._isolation}"
         log.info("serving at %s%s", self.uri, walls)
+        with self._lock:
+            validators = [one.realm.code_validator for one in self._registrations.values()]
+        if validators and all(one is None for one in validators):
+            log.info("no code comes in: no object here has a code validator")
 
     def serve_forever(self) -> None:
         """Serve until `close`, SIGTERM or Ctrl-C."""

@@ -32,6 +32,10 @@ class Limits:
             if type(value) not in kinds or not 0 < value < 2**53:
                 raise ConfigurationError(f"Limits({field.name}={value!r}): a positive number is needed")
 
+    def within(self, other: "Limits") -> "Limits":
+        """The tighter of both, field by field."""
+        return Limits(**{one.name: min(getattr(self, one.name), getattr(other, one.name)) for one in fields(self)})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Isolation:

@@ -116,6 +116,15 @@ def send(
         )
 
 
+@app.command()
+def doctor(json: given.Json = False, debug: given.Debug = False) -> None:
+    """Say which walls stand around agents on this machine, tried for real. Exit code 1: it takes no agents."""
+    from .doctor import report
+
+    with one_line_errors(debug):
+        report(as_json=json)
+
+
 @key.command("make")
 def key_make(file: given.NewKey, debug: given.Debug = False) -> None:
     """Make a private key, and print the public one: that is what hosts are told to trust."""

@@ -40,7 +40,7 @@ class VisitPeer(Peer):
     """Speaks with one visit."""
 
     def __init__(self, scope: "Scope", jailed: "Jailed", visit: "Visit") -> None:
-        limits = scope.home.limits
+        limits = visit.limits
         super().__init__("a visit", tracebacks=False, max_exports=limits.capabilities)
         self._scope = scope
         self._visit = visit

@@ -35,7 +35,8 @@ class Visit:
         self._why: EmporionError | None = None
         self._reported = False
         self.agent = str(object.__getattribute__(scope.handles[0], "_reference"))
-        self._jailed: Jailed = office.jailer(scope.home.isolation.os).open(scope.home.limits)
+        self.limits = office.limits(scope.home.limits, scope.caller)
+        self._jailed: Jailed = office.jailer(scope.home.isolation.os).open(self.limits)
         try:
             self.peer = VisitPeer(scope, self._jailed, self)
         except BaseException:
