@@ -278,4 +278,6 @@ class Admission:
 
 def _key(name: str, isolation: Isolation) -> str:
     """What compiled code is kept under. A wall less makes other code, or code that other visits must not trust."""
-    return f"{POLICY_VERSION}:{PYTHON}:{int(isolation.language)}{int(isolation.os)}:{name}"
+    # Another set of modules makes other needs, which are asked for when code is made.
+    more = "".join(f"+{module}" for module in isolation.modules)
+    return f"{POLICY_VERSION}:{PYTHON}:{int(isolation.language)}{int(isolation.os)}{more}:{name}"

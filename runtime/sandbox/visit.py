@@ -28,6 +28,7 @@ from ..wire.frames import write_frame
 from ..wire.messages import Body, Call, Message, Op, Output, Provide, Result
 from ..wire.scalars import use_zones
 from ..wire.values import Mobile, Named
+from .language.extras import allow
 from .language.needs import needs_of
 from .language.ownership import WRITABLE
 from .language.policy import PolicyRefused, compile_module
@@ -36,7 +37,7 @@ from .language.world import World
 from .language.world import warm_up as warm_up_world
 from .protocol import EXIT_MEMORY
 
-__all__ = ["AGENTS", "main", "prepare", "warm_up"]
+__all__ = ["AGENTS", "allow", "main", "prepare", "warm_up"]
 
 AGENTS: Final = 2  # a capability that only a visit gives: a mobile object that stays there
 MAX_FRAME_BYTES: Final = 64 * 1024 * 1024  # the host counts what it sends in, and sends nothing larger

@@ -36,7 +36,7 @@ class Visit:
         self._reported = False
         self.agent = str(object.__getattribute__(scope.handles[0], "_reference"))
         self.limits = office.limits(scope.home.limits, scope.caller)
-        self._jailed: Jailed = office.jailer(scope.home.isolation.os).open(self.limits)
+        self._jailed: Jailed = office.jailer(scope.home.isolation).open(self.limits)
         try:
             self.peer = VisitPeer(scope, self._jailed, self)
         except BaseException:
@@ -142,7 +142,7 @@ class Visit:
         self._jailed.kill()
         self.peer.driver.close(VisitEnded("the visit is over"))
         self._jailed.discard()
-        self._scope.office.refill(self._scope.home.isolation.os)
+        self._scope.office.refill(self._scope.home.isolation)
 
     def report(self) -> None:
         """Say that the visit is over, once; not in `end`, which may run where nothing may wait, not even for a log."""
