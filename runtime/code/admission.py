@@ -20,6 +20,7 @@ from ...validators.code import CodeValidator, judge
 from ...validators.consignment import Consignment
 from ..events import CodeCrossed, announce
 from ..options import Isolation, Limits
+from ..sandbox.language.complaints import Complaint, Need, in_one_line
 from ..sandbox.language.policy import POLICY_VERSION
 from .flights import Flight, Flights
 from .kept import yank_reason
@@ -188,7 +189,6 @@ class Admission:
         self.recalled(manifest, "upload", traveller)  # again: its sources may have been half a minute on their way
         until_s = time.monotonic() + COMPILE_BUDGET_S
         codes: list[tuple[str, str, bytes]] = []
-        packages = packages_of(manifest)
         claimed = Claims()
         try:
             for name, digest in manifest.items():
@@ -198,12 +198,11 @@ class Admission:
                     if time.monotonic() > until_s:
                         why = f"compiling its closure took more than {COMPILE_BUDGET_S:g} s: send less code at once"
                         raise self._denied(name, manifest, "upload", why, traveller)
-                    code = self._compiled_once(name, digest, sources[digest], isolation, traveller, claimed)
+                    code = self._compiled_once(name, digest, sources[digest], isolation, traveller, claimed, manifest)
                     codes.append((digest, key, code))
-                absent = [need for need in getattr(code, "needs", ()) if need not in manifest and need not in packages]
+                absent = _absent(code, manifest)
                 if absent:
-                    why = f"needs {absent[0]}, which the host does not offer"
-                    raise self._denied(name, manifest, "upload", why, traveller)
+                    raise self._denied(name, manifest, "upload", in_one_line(absent), traveller)
             for name, digest in manifest.items():
                 try:
                     self.store.put(digest, sources[digest])
@@ -216,7 +215,7 @@ class Admission:
             self._compiling.clear(claimed)
 
     def _compiled_once(self, name: str, digest: str, source: str, isolation: Isolation, traveller: Traveller,
-                       claimed: "Claims") -> bytes:
+                       claimed: "Claims", manifest: Mapping[str, str] | None = None) -> bytes:
         """A module's code, made now, or by another thread that is at it; what is made stays in `claimed`."""
         key = digest, _key(name, isolation)
         mine, theirs, found = self._compiling.claim([key], lambda key: self.store.compiled(*key))
@@ -227,7 +226,9 @@ class Admission:
         try:
             code = self._compile(name, digest, source, isolation)
         except CodeDenied as error:
-            raise self._denied(name, {name: digest}, "upload", error.reason, traveller) from None
+            absent = [] if manifest is None else _absent(error, manifest)
+            reason = "; ".join([error.reason, *map(str, absent)])  # all that there is to say, at once
+            raise self._denied(name, {name: digest}, "upload", reason, traveller) from None
         if mine:
             mine[key].land(code)
         return code
@@ -274,6 +275,13 @@ class Admission:
         told = reason if told is None else told[:MAX_REASON_CHARS]
         announce(CodeCrossed(name, digests.get(name, ""), direction, False, reason, traveller.label))
         return CodeDenied(name[:MAX_NAME_CHARS], direction, told)
+
+
+def _absent(told: object, manifest: Mapping[str, str]) -> list[Complaint]:
+    """What the compiler said that a module needs, less what comes with it in its own closure."""
+    needs: tuple[Need, ...] = getattr(told, "needs", ())
+    own = manifest.keys() | packages_of(manifest) if needs else ()
+    return [need.complaint for need in needs if need.module not in own]
 
 
 def _key(name: str, isolation: Isolation) -> str:

@@ -10,6 +10,7 @@ import marshal
 import os
 import socket
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import astuple
 from typing import Any, Final
 
 from ...agents.state import capture, new_shell, restore
@@ -28,6 +29,7 @@ from ..wire.frames import write_frame
 from ..wire.messages import Body, Call, Message, Op, Output, Provide, Result
 from ..wire.scalars import use_zones
 from ..wire.values import Mobile, Named
+from .language.complaints import in_one_line
 from .language.extras import allow
 from .language.needs import needs_of
 from .language.ownership import WRITABLE
@@ -42,7 +44,6 @@ __all__ = ["AGENTS", "allow", "main", "prepare", "warm_up"]
 AGENTS: Final = 2  # a capability that only a visit gives: a mobile object that stays there
 MAX_FRAME_BYTES: Final = 64 * 1024 * 1024  # the host counts what it sends in, and sends nothing larger
 FLUSH_CHARACTERS: Final = 4096  # printed text waits until it is this much, or until the agent says something else
-MAX_COMPLAINTS: Final = 20  # of the language policy, in one refusal
 
 
 WRITABLE.add(Proxy)  # it decides by itself: exposed properties, and nothing else
@@ -219,18 +220,20 @@ class CompilerPeer(_JailPeer):
     def directory(self, method: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         name, digest, source, language = args
         try:
-            code = compile_module(source, name=name, digest=digest, language=language)
-            return [marshal.dumps(code), needs_of(ast.parse(source)) if language else []]
+            code = marshal.dumps(compile_module(source, name=name, digest=digest, language=language))
+            return [code, _needs(source) if language else [], ""]
         except PolicyRefused as refused:
-            raise CodeDenied(name, "upload", _complaints(refused)) from None
+            return [b"", _needs(source), "language policy: " + in_one_line(refused.complaints)]
         except RecursionError:
             raise CodeDenied(name, "upload", "its expressions are nested too deeply to compile") from None
 
 
-def _complaints(refused: PolicyRefused) -> str:
-    shown = [str(complaint) for complaint in refused.complaints[:MAX_COMPLAINTS]]
-    more = len(refused.complaints) - len(shown)
-    return "language policy: " + "; ".join(shown) + (f"; and {more} more" if more > 0 else "")
+def _needs(source: str) -> list[list[Any]]:
+    """`Need` by `Need`, as the host takes them."""
+    try:
+        return [list(astuple(need)) for need in needs_of(ast.parse(source))]
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return []  # the compiler has said so already
 
 
 _WARM: Final = {"warm": "0" * 64}
