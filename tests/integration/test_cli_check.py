@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from emporion.runtime.sandbox.language.reach import MAX_SEEN
-from emporion.tests.integration.test_cli import emporion, failed
+from emporion.tests.integration.test_cli import emporion, ended, failed, serve
 
 SHOPPING = """
 import math
@@ -150,3 +150,22 @@ def test_what_an_extra_module_would_give_away_is_shown(folder: Path) -> None:
 def test_a_module_that_cannot_be_imported_is_an_error_in_one_line(folder: Path) -> None:
     failed(emporion("check", "--module", "raising", cwd=folder), "RuntimeError: no shelves")
     failed(emporion("check", "--module", "nobody.at.all", cwd=folder), "No module named 'nobody'")
+
+
+def test_a_host_from_the_command_line_allows_what_it_was_told_to(folder: Path) -> None:
+    (folder / "mall.py").write_text(
+        "import emporion\nclass Mall:\n    @emporion.expose\n    def ask(self, agent): return agent.visit()\n"
+        "def anything(name, module, address): return True\n",
+        encoding="utf-8",
+    )
+    (folder / "painter.py").write_text(
+        "import colorsys\nclass Painter:\n    def visit(self): return colorsys.rgb_to_hsv(1, 0, 0)\n", encoding="utf-8"
+    )
+    options = ("mall.py:Mall", "--name", "mall", "--code-validator", "mall.py:anything", "--anonymous")
+    for more, words in ((("--allow", "colorsys"), ""), ((), "needs colorsys, which the host does not offer")):
+        served = serve(folder, *options, "--listen", f"emporion+unix://{folder}/{len(more)}", *more)
+        try:
+            sent = emporion("send", "painter.py:Painter", "--to", served.uri, "--call", "ask", cwd=folder)
+        finally:
+            assert ended(served) == 0
+        assert (sent.returncode == 0, words in sent.stderr) == (not words, True), sent
