@@ -80,6 +80,37 @@ print(sorted(one.__name__ for one in seen), seen - {ZoneInfo, type(None), type(U
     assert try_source(program) == "['NoneType', 'ZoneInfo'] set()\n"
 
 
+@pytest.mark.parametrize("base", ["ZoneInfo('UTC')", "TopologicalSorter({1: [2]})"])
+def test_what_is_inside_does_not_pass_through_a_subclass_s_own_setattr(base: str) -> None:
+    program = f"""
+from graphlib import TopologicalSorter
+from zoneinfo import ZoneInfo
+seen = []
+class Mine({base.partition("(")[0]}):
+    def __setattr__(self, name, value):
+        seen.append((name, type(value)))
+Mine{base[base.index("("):]}
+print(seen)
+"""
+    assert try_source(program) == "[]\n"
+
+
+@pytest.mark.parametrize("method", ["utcoffset", "dst", "tzname", "fromutc"])
+def test_what_is_no_datetime_does_not_reach_the_library_s_c_code(method: str) -> None:
+    """It reads the memory of whatever has the right methods."""
+    program = f"""
+from zoneinfo import ZoneInfo
+class Almost:
+    hour = minute = second = microsecond = fold = 0
+    year, month, day = 2050, 7, 1
+    tzinfo = None
+    def toordinal(self): return 748_000
+try: print(ZoneInfo("Europe/Berlin").{method}(Almost()))
+except TypeError as error: print(error)
+"""
+    assert try_source(program) == "a datetime is needed, not a Almost\n"
+
+
 def test_a_key_that_claims_to_equal_another_s_finds_its_own_zone() -> None:
     program = """
 from zoneinfo import ZoneInfo

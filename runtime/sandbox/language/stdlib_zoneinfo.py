@@ -87,25 +87,24 @@ class ZoneInfo(tzinfo):
 
     def utcoffset(self, dt: datetime | None, /) -> timedelta | None:
         """How far the zone's clocks are east of UTC at `dt`; None for None, unless the zone never changes."""
-        return self._zone.utcoffset(dt)
+        return self._zone.utcoffset(_plain(dt))
 
     def dst(self, dt: datetime | None, /) -> timedelta | None:
         """By how much they are put forward then."""
-        return self._zone.dst(dt)
+        return self._zone.dst(_plain(dt))
 
     def tzname(self, dt: datetime | None, /) -> str | None:
         """What the zone's time is called then."""
-        return self._zone.tzname(dt)
+        return self._zone.tzname(_plain(dt))
 
     def fromutc(self, dt: datetime, /) -> datetime:
         """The local time of `dt`, which is in UTC and carries this zone."""
-        if not isinstance(dt, datetime):
+        plain = _plain(dt)
+        if plain is None:
             raise TypeError("fromutc: argument must be a datetime instance")
         if dt.tzinfo is not self:
             raise ValueError("fromutc: dt.tzinfo is not self")
-        # A plain one, so that the zone inside is not handed to a method of an agent's own subclass.
-        plain = datetime(dt.year, dt.month, dt.day, dt.hour, dt.minute, dt.second, dt.microsecond, self._zone)
-        local = self._zone.fromutc(plain)
+        local = self._zone.fromutc(plain.replace(tzinfo=self._zone))
         if type(dt) is datetime:
             return local.replace(tzinfo=self)
         moved = dt + (local.replace(tzinfo=None) - plain.replace(tzinfo=None))
@@ -121,12 +120,23 @@ class ZoneInfo(tzinfo):
         return type(self), (self._key,)
 
 
+def _plain(dt: datetime | None) -> datetime | None:
+    """An exact datetime: the zone inside is handed to no method of an agent's subclass, and C takes each argument for a
+    datetime unseen, reading its memory."""
+    if dt is None or type(dt) is datetime:
+        return dt
+    if not issubclass(type(dt), datetime):
+        raise TypeError(f"a datetime is needed, not a {type(dt).__name__}")
+    return datetime(dt.year, dt.month, dt.day, dt.hour, dt.minute, dt.second, dt.microsecond, fold=dt.fold)
+
+
 def _made(cls: type[ZoneInfo], key: str) -> ZoneInfo:
     data = load_zones().get(key)
     if data is None:
         raise zoneinfo.ZoneInfoNotFoundError(f"No time zone found with key {key}")
     made = tzinfo.__new__(cls)
-    made._key, made._zone = key, zoneinfo.ZoneInfo.from_file(io.BytesIO(data), key=key)
+    object.__setattr__(made, "_key", key)  # a subclass of an agent's may have a `__setattr__`
+    object.__setattr__(made, "_zone", zoneinfo.ZoneInfo.from_file(io.BytesIO(data), key=key))
     return made
 
 
