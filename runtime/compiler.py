@@ -11,13 +11,13 @@ from .channel import Channel
 from .driver import Driver
 from .options import Limits
 from .peer import DIRECTORY, Peer
-from .sandbox.language.complaints import Need
+from .sandbox.language.complaints import Need, Refused
 from .sandbox.supervisor import Jailed, Jailer
 from .transport import PlainTransport
 from .wire.codecs import CODECS
 from .wire.messages import Op
 
-__all__ = ["COMPILE_LIMITS", "Compiled", "Refused", "compile_jailed"]
+__all__ = ["COMPILE_LIMITS", "Compiled", "compile_jailed"]
 
 
 class Compiled(bytes):
@@ -28,11 +28,6 @@ class Compiled(bytes):
 
     needs: tuple[Need, ...] = ()
 
-
-class Refused(CodeDenied):
-    """The language policy refused a module, which has these `needs` besides."""
-
-    needs: tuple[Need, ...] = ()
 
 
 # Modules of 850 to 960 KB of plain functions took 7 to 10 s here, so the largest that may travel has room.
@@ -71,9 +66,7 @@ def compile_jailed(jailer: Jailer, name: str, digest: str, source: str, language
         case [bytes(code), [*rows], str(complaints)] if code or complaints:
             needs = tuple([need for row in rows[:MAX_NEEDS] if (need := _need(row)) is not None])
             if complaints:
-                refused = Refused(name, "upload", complaints)
-                refused.needs = needs
-                raise refused
+                raise Refused(name, complaints, needs)
             compiled = Compiled(code)
             compiled.needs = needs
             return compiled

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from ....errors import EmporionError
+from ....errors import CodeDenied, EmporionError
 
-__all__ = ["MAX_COMPLAINTS", "Complaint", "Need", "PolicyRefused", "in_one_line"]
+__all__ = ["MAX_COMPLAINTS", "Complaint", "Need", "PolicyRefused", "Refused", "in_one_line"]
 
 MAX_COMPLAINTS: Final = 20  # of one module, in one refusal
 
@@ -71,6 +71,14 @@ class Need:
             why = f"needs {self.module}, which the host does not offer"
             instead = _INSTEAD.get(self.module.partition(".")[0], _ASK)
         return Complaint(self.line, self.column, self.construct, why, instead)
+
+
+class Refused(CodeDenied):
+    """An uploaded module that the language policy refused, and what it `needs` besides."""
+
+    def __init__(self, module: str, reason: str, needs: Sequence[Need] = ()) -> None:
+        super().__init__(module, "upload", reason)
+        self.needs = needs
 
 
 def in_one_line(complaints: Sequence[Complaint]) -> str:
