@@ -24,6 +24,7 @@ from .wire.decode import decode_values
 from .wire.faults import decode_fault, encode_fault
 from .wire.kinds import PLAIN, Kind
 from .wire.messages import Body, Call, Code, Fault, Message, NeedCode, Op, Output, Provide, Release, Result
+from .wire.raised import is_bearable
 from .wire.values import Mobile, Named, encode_values
 
 __all__ = ["DIRECTORY", "Peer"]
@@ -236,7 +237,7 @@ class Peer:
 
     def fault_out(self, call: int, error: BaseException, *, code: bool = True) -> tuple[Message, Sequence[bytes]]:
         """The fault for an exception, with its traceback as text; without `code` no class of it travels."""
-        text = "".join(traceback.format_exception(error)) if self._tracebacks else ""
+        text = "".join(traceback.format_exception(error)) if self._tracebacks and is_bearable(error) else ""
         return encode_fault(call, error, text, self._outgoing if code else self._outgoing_values)
 
     def released(self, counts: dict[int, int]) -> None:
