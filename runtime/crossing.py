@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .peer import Peer
     from .visits.scope import Scope
 
-__all__ = ["Crossing"]
+__all__ = ["FETCH_S", "Crossing"]
 
 FETCH_S: Final = 30.0  # for the sources of one closure, as between a host and its clients
 
@@ -60,6 +60,13 @@ class Crossing:
     def pass_on(self, scope: "Scope", manifest: Mapping[str, str], text: Callable[[str], str]) -> None:
         """Have modules ready for the other host; `text` gives sources by digest."""
         scope.pass_on(manifest, text, scope.stranger(self._address, self._peer.where), self._peer)
+
+    def went_out(self, scope: "Scope", manifests: Sequence[Mapping[str, str]]) -> None:
+        """What one message was packed into, in the end."""
+        passed = scope.supplies.get(self._peer, {})
+        for manifest in manifests:
+            if passed.keys() >= set(manifest.values()):
+                scope.went_out(manifest, self._peer)
 
     def supplies(self, scope: "Scope", modules: Mapping[str, str]) -> Mapping[str, str]:
         """The sources, by digest, that the other host may have for this call; it asks for `modules`.

@@ -81,7 +81,7 @@ class GuestPeer(Peer):
                     raise NamingError(f"no object is registered here as {name!r:.200}")
                 return registration
             case ["ticket_status", [str(id), int() | float() as wait_s]] if not kwargs:
-                return self._registry.tickets.find(id, self.caller).status(wait_s)
+                return self._registry.tickets.status(id, wait_s, self.caller)
             case ["ticket_forget", [str(id)]] if not kwargs:
                 return self._registry.tickets.forget(id, self.caller)
         raise NotExposed("a host answers lookup(name) and what concerns tickets, and nothing else, without an object")

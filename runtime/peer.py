@@ -169,6 +169,10 @@ class Peer:
         else:
             message = Call(0, 0, target, op, method, names, body, max(1, int(timeout_s * 1000)))
             answer, came = self.request(message, blobs, time.monotonic() + timeout_s)
+        return self.take(answer, came)
+
+    def take(self, answer: Answer, came: Any) -> Any:
+        """The result that an answer to a call brought; raises what its fault tells of."""
         if type(answer) is Result:
             body = answer.body
             values = body.roots if is_plain(body) else self.decode(body, came)

@@ -7,6 +7,7 @@ the call's visit, where all handles of the call come to life together; when the 
 import contextlib
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from ...agents.manifest import closure_id
@@ -18,6 +19,7 @@ from ..context import Caller
 from ..events import Printed, announce
 from ..exposure import interface_of
 from ..packing import pack
+from ..parcel import Parcel
 from ..proxy import Proxy
 from ..wire.hooks import Mobile, Named
 from ..wire.messages import Body
@@ -34,6 +36,16 @@ _NOTHING: Final[Mapping[str, str]] = {}
 
 Label = Callable[[int], str]
 Encode = Callable[[Sequence[object], Label], tuple[Body, list[bytes]]]
+
+
+@dataclass(slots=True, eq=False)
+class _Brought:
+    """A closure that was let in: who sent it, by which end of a connection, and for which object."""
+
+    goods: Consignment
+    owner: object
+    sender: Traveller
+    realm: Realm
 
 
 class Scope:
@@ -56,8 +68,8 @@ class Scope:
         self.handles: list[Handle] = []
         self.fresh: Sequence[Handle] = ()  # whose state is of this moment: on the way out
         self.supplies: dict[object, dict[str, str]] = {}  # likewise: the sources, by digest
-        self._brought: dict[str, list[tuple[Consignment, object]]] = {}  # by closure id: what was let in, and from whom
-        self._sent: dict[object, dict[str, str]] = {}  # {name: digest} of what was passed on, by whither
+        self._brought: dict[str, list[_Brought]] = {}  # by closure id
+        self._sent: dict[object, set[str]] = {}  # closures that were passed on, by whither
         self._kept: list[Sequence[str]] = []  # digests that stay in the code store until the call is over
         self._output = output
         self._opening = threading.RLock()
@@ -108,16 +120,20 @@ class Scope:
             if self._comes_back(goods.manifest, owner):
                 continue
             self.office.admission.upload(goods, self.realm, sender, fetch, arrivals)
-            self._brought.setdefault(closure_id(goods.manifest), []).append((goods, owner))
+            brought = _Brought(goods, owner, sender, self.realm)
+            self._brought.setdefault(closure_id(goods.manifest), []).append(brought)
         return values
 
     def _comes_back(self, manifest: Mapping[str, str], owner: object) -> bool:
-        """Whether all of this was passed on to `owner` in this call: then it is here still, and let in."""
-        sent, supplies = self._sent.get(owner), self.supplies.get(owner, {})
-        if sent is None or not manifest.items() <= sent.items():
+        """Whether this closure was passed on to `owner` in this call: then it is here still, and let in.
+
+        A whole one: modules of several, or a closure less a module, are goods that nobody has judged or signed.
+        """
+        if closure_id(manifest) not in self._sent.get(owner, ()):
             return False
         for digest in manifest.values():
-            self.office.admission.store.put(digest, supplies[digest])  # a host's own modules never were in the store
+            # A host's own modules never were in the store.
+            self.office.admission.store.put(digest, self.supplies[owner][digest])
         return True
 
     def let_in_again(self) -> None:
@@ -126,9 +142,9 @@ class Scope:
         Raises:
             CodeDenied: It does not want this code near its object.
         """
-        if self.realm is not self.home:
-            for brought in list(self._brought.values()):
-                self.office.admission.upload(brought[0][0], self.realm, self.traveller, _here_already)
+        for one in self._all_brought():
+            if one.realm is not self.realm:
+                self.office.admission.upload(one.goods, self.realm, one.sender, _here_already)
 
     def let_out(self, manifest: Mapping[str, str], to: Traveller, owner: object) -> Mapping[str, str]:
         """Ask the validator of the object whose code runs about modules that are to go to `owner`, but for those that
@@ -140,34 +156,39 @@ class Scope:
         self.office.admission.recalled(manifest, "download", to)
         if self._is_brought_by(owner, manifest):
             return _NOTHING
-        own = [goods.manifest for goods, by in self._all_brought() if by is owner]
+        own = [one.goods.manifest for one in self._all_brought() if one.owner is owner]
         foreign = {name: digest for name, digest in manifest.items() if all(one.get(name) != digest for one in own)}
         self.office.admission.download(foreign, self.realm, to)
         return foreign
 
     def is_brought(self, manifest: Mapping[str, str]) -> bool:
         """Whether one closure that came with this call has all of these modules."""
-        return any(manifest.items() <= goods.manifest.items() for goods, _ in self._all_brought())
+        return any(manifest.items() <= one.goods.manifest.items() for one in self._all_brought())
 
     def _is_brought_by(self, owner: object, manifest: Mapping[str, str]) -> bool:
-        return any(by is owner and manifest.items() <= goods.manifest.items() for goods, by in self._all_brought())
+        brought = (one for one in self._all_brought() if one.owner is owner)
+        return any(manifest.items() <= one.goods.manifest.items() for one in brought)
 
-    def _all_brought(self) -> list[tuple[Consignment, object]]:
+    def _all_brought(self) -> list[_Brought]:
         return [one for brought in self._brought.values() for one in brought]
 
     def signed(self, goods: Consignment) -> Consignment:
         """`goods` for a new crossing, with the signatures that came with that closure."""
         brought = self._brought.get(closure_id(goods.manifest))
-        return Consignment(goods.manifest, brought[0][0].signatures if brought else goods.signatures)
+        return Consignment(goods.manifest, brought[0].goods.signatures if brought else goods.signatures)
 
     def pass_on(self, manifest: Mapping[str, str], text: Callable[[str], str], to: Traveller, owner: object) -> None:
         """Let modules go to another host, where the validator does, and have their sources ready for it."""
         self.let_out(manifest, to, owner)
-        self._sent.setdefault(owner, {}).update(manifest)
+        self.went_out(manifest, owner)
         supplies = self.supplies.setdefault(owner, {})
         for digest in manifest.values():
             if digest not in supplies:
                 supplies[digest] = text(digest)
+
+    def went_out(self, manifest: Mapping[str, str], owner: object) -> None:
+        """A closure goes to `owner`, made of modules that were passed on: as it is it may come back."""
+        self._sent.setdefault(owner, set()).add(closure_id(manifest))
 
     def text_of(self, handle: Handle) -> Callable[[str], str]:
         """Gives the sources, by digest, of what a handle is made of.
@@ -259,10 +280,9 @@ class Scope:
 
     def come_back_by(self, owner: object, caller: Caller) -> None:
         """Whoever made this call has another connection now, and there fetches what came of it."""
-        self._brought = {
-            closure: [(goods, owner if by is self.owner else by) for goods, by in brought]
-            for closure, brought in self._brought.items()
-        }
+        for one in self._all_brought():
+            if one.owner is self.owner:
+                one.owner = owner
         self.owner, self.caller = owner, caller
 
     # --- its end ------------------------------------------------------------------------------------------------
@@ -328,6 +348,8 @@ class _Census:
                 self.living.append(obj)
                 return obj._reference.taken_apart(None)
             return obj._reference.taken_apart(obj._state)
+        if isinstance(obj, Parcel):
+            return obj._taken_apart()
         packed = pack(obj)
         return None if packed is None else packed[1]
 

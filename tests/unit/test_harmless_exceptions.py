@@ -118,10 +118,12 @@ def test_what_is_too_long_to_print_is_found_behind_members_causes_notes_and_keys
     caused.__cause__ = ValueError(tall)
     noted = ValueError("short")
     noted.__notes__ = ["x" * 1_000_000] * 100
-    group = ExceptionGroup("outer", [ValueError(0)])
+    group: ExceptionGroup[Any] = ExceptionGroup("outer", [ValueError(0)])
     for _ in range(40):
         group = ExceptionGroup("more", [group, group])
-    for error in (ValueError(tall), ValueError({tall[:0]: tall}), caused, noted, group, ValueError(_doubled(lambda value: Pair(value, value))), KeyError(["x" * 2**20] * 100)):
+    pairs = _doubled(lambda value: Pair(value, value))
+    long = KeyError(["x" * 2**20] * 100)
+    for error in (ValueError(tall), ValueError({"k": tall}), ValueError(pairs), caused, noted, group, long):
         assert not is_bearable(error)
     circle = ValueError("again")
     other = ValueError("and again")
