@@ -1,14 +1,17 @@
 """What a driver asks of the object layer above it, and what that layer can ask of a request under way."""
 
+import logging
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from ..errors import EmporionError
 from .session import Asked
 from .wire.kinds import Row
-from .wire.messages import Message, Output, Provide
+from .wire.messages import Body, Fault, Message, Output, Provide
 
-__all__ = ["Recall", "Server"]
+__all__ = ["Recall", "Server", "fault", "logged"]
+
+log = logging.getLogger("emporion.driver")
 
 
 class Server(Protocol):
@@ -61,3 +64,16 @@ class Recall:
         self.off = True
         if self._call_off is not None:
             self._call_off()
+
+
+def fault(asked: Asked, type_name: str, text: str) -> Fault:
+    """The driver's own answer to a call that `Server.serve` gives none to."""
+    return Fault(asked.message.call, type_name, text, "", Body([]))
+
+
+def logged(job: Callable[[], object]) -> None:
+    """Run what nobody waits for; what it raises goes to the log."""
+    try:
+        job()
+    except Exception:
+        log.exception("a one-way call failed; its caller has gone on long ago")

@@ -36,6 +36,8 @@ class Workers:
         self._jobs: deque[Job] = deque()
         self._idle: list[tuple[threading.Lock, list[Job]]] = []
         self._threads: set[threading.Thread] = set()
+        self._looks: deque[Job] = deque()  # what is read when all threads are busy
+        self._looking = False  # whether a thread of its own is at that
         self._closed = False
 
     def submit(self, job: Job) -> None:
@@ -52,6 +54,28 @@ class Workers:
             else:
                 self._jobs.append(job)
 
+    def submit_reading(self, serve: Job, look: Job) -> None:
+        """Run `serve`; or, when all threads are busy, `look` on a thread beside them: it serves nobody, and waits for
+        nothing. What ends calls must be heard when every thread waits for one to end."""
+        with self._lock:
+            busy = not self._idle and len(self._threads) >= self._limit
+            if busy and not self._closed:
+                self._looks.append(look)
+                if not self._looking:
+                    self._looking = True
+                    threading.Thread(target=self._look, name=f"{self._name}-reader", daemon=True).start()
+                return
+        self.submit(serve)
+
+    def _look(self) -> None:
+        while True:
+            with self._lock:
+                if not self._looks:
+                    self._looking = False
+                    return
+                look = self._looks.popleft()
+            _guarded(look)
+
     @property
     def pressed(self) -> bool:
         """Whether jobs wait for a thread: one that could linger should not."""
@@ -62,6 +86,7 @@ class Workers:
         with self._lock:
             self._closed = True
             self._jobs.clear()
+            self._looks.clear()
             idle, self._idle = self._idle, []
             threads = [t for t in self._threads if t is not threading.current_thread()]
         for wake, _ in idle:
