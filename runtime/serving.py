@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from ..errors import EmporionError
+from .events import one_line
 from .session import Asked
 from .wire.kinds import Row
 from .wire.messages import Body, Fault, Message, Output, Provide
@@ -75,5 +76,5 @@ def logged(job: Callable[[], object]) -> None:
     """Run what nobody waits for; what it raises goes to the log."""
     try:
         job()
-    except Exception:
-        log.exception("a one-way call failed; its caller has gone on long ago")
+    except Exception as error:  # its text may be a peer's
+        log.error("a one-way call failed, whose caller has gone on long ago: %s", one_line(f"{type(error).__name__}: {error}", 500))

@@ -86,7 +86,12 @@ def test_a_closure_that_comes_back_with_a_module_less_is_new_goods(harbour: Harb
 
     for twist, whole in ((None, True), (less, False)):
         away.clear()
-        uri = hosts.lying(lambda agent: (away.set(), agent)[1], twist)
+
+        def keep(agent: Any) -> Any:
+            away.set()
+            return agent
+
+        uri = hosts.lying(keep, twist)
 
         def play(agent: Any, uri: emporion.URI = uri) -> Any:
             with on(uri) as further:
