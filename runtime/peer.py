@@ -242,7 +242,10 @@ class Peer:
     def fault_out(self, call: int, error: BaseException, *, code: bool = True) -> tuple[Message, Sequence[bytes]]:
         """The fault for an exception, with its traceback as text; without `code` no class of it travels."""
         text = "".join(traceback.format_exception(error)) if self._tracebacks and is_bearable(error) else ""
-        return encode_fault(call, error, text, self._outgoing if code else self._outgoing_values)
+        return encode_fault(call, error, text, self.encode if code else self._encode_without_code)
+
+    def _encode_without_code(self, values: Sequence[object], label: Callable[[int], str]) -> tuple[Body, list[bytes]]:
+        return encode_values(values, self._outgoing_values, label=label)
 
     def released(self, counts: dict[int, int]) -> None:
         """The peer dropped capabilities."""
@@ -300,7 +303,7 @@ def perform(obj: Any, op: int, member: str, args: Sequence[Any], kwargs: Mapping
 
 def is_plain(body: Body) -> bool:
     """Whether a body's roots are its values: scalars, and nothing else."""
-    return not body.rows and not body.manifests and not body.signatures and PLAIN.issuperset(map(type, body.roots))
+    return not body.rows and not body.manifests and PLAIN.issuperset(map(type, body.roots))
 
 
 def check_member(interface: Interface, message: Call, calls: Collection[int]) -> None:

@@ -77,4 +77,5 @@ def logged(job: Callable[[], object]) -> None:
     try:
         job()
     except Exception as error:  # its text may be a peer's
-        log.error("a one-way call failed, whose caller has gone on long ago: %s", one_line(f"{type(error).__name__}: {error}", 500))
+        told = one_line(f"{type(error).__name__}: {error}", 500)
+        log.error("a one-way call failed, whose caller has gone on long ago: %s", told)

@@ -8,6 +8,7 @@ import contextlib
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Final
 
 from ...agents.manifest import closure_id
@@ -32,7 +33,7 @@ __all__ = ["Scope"]
 
 _OVER: Final = VisitEnded("the visit ended with the call that the agent came with")  # only its text is raised
 
-_NOTHING: Final[Mapping[str, str]] = {}
+_NOTHING: Final[Mapping[Any, Any]] = MappingProxyType({})
 
 Label = Callable[[int], str]
 Encode = Callable[[Sequence[object], Label], tuple[Body, list[bytes]]]
@@ -67,16 +68,17 @@ class Scope:
         self.office = office
         self.handles: list[Handle] = []
         self.fresh: Sequence[Handle] = ()  # whose state is of this moment: on the way out
-        self.supplies: dict[object, dict[str, str]] = {}  # likewise: the sources, by digest
-        self._brought: dict[str, list[_Brought]] = {}  # by closure id
-        self._sent: dict[object, set[str]] = {}  # closures that were passed on, by whither
+        # Most calls carry no code and run no errands: they share these, which stay empty.
+        self._brought: Mapping[str, list[_Brought]] = _NOTHING  # by closure id: what came
+        self._sent: Mapping[object, frozenset[str]] = _NOTHING  # closures that were passed on, by whither
+        self.supplies: Mapping[object, dict[str, str]] = _NOTHING  # likewise: the sources, by digest
         self._kept: list[Sequence[str]] = []  # digests that stay in the code store until the call is over
         self._output = output
         self._opening = threading.RLock()
         self._visit: Visit | None = None
         self._loaded = False  # until then other threads wait: alone, their handles would share nothing with the others
         self._over: EmporionError | None = None
-        self._errands: dict[Any, None] = {}  # calls to other hosts that wait for their answer
+        self._errands: tuple[Any, ...] = ()  # calls to other hosts that wait for their answer
 
     @property
     def traveller(self) -> Traveller:
@@ -120,8 +122,8 @@ class Scope:
             if self._comes_back(goods.manifest, owner):
                 continue
             self.office.admission.upload(goods, self.realm, sender, fetch, arrivals)
-            brought = _Brought(goods, owner, sender, self.realm)
-            self._brought.setdefault(closure_id(goods.manifest), []).append(brought)
+            closure, brought = closure_id(goods.manifest), _Brought(goods, owner, sender, self.realm)
+            self._brought = {**self._brought, closure: [*self._brought.get(closure, ()), brought]}
         return values
 
     def _comes_back(self, manifest: Mapping[str, str], owner: object) -> bool:
@@ -181,14 +183,13 @@ class Scope:
         """Let modules go to another host, where the validator does, and have their sources ready for it."""
         self.let_out(manifest, to, owner)
         self.went_out(manifest, owner)
-        supplies = self.supplies.setdefault(owner, {})
-        for digest in manifest.values():
-            if digest not in supplies:
-                supplies[digest] = text(digest)
+        supplies = dict(self.supplies.get(owner, {}))
+        supplies |= {digest: text(digest) for digest in manifest.values() if digest not in supplies}
+        self.supplies = {**self.supplies, owner: supplies}
 
     def went_out(self, manifest: Mapping[str, str], owner: object) -> None:
         """A closure goes to `owner`, made of modules that were passed on: as it is it may come back."""
-        self._sent.setdefault(owner, set()).add(closure_id(manifest))
+        self._sent = {**self._sent, owner: self._sent.get(owner, frozenset()) | {closure_id(manifest)}}
 
     def text_of(self, handle: Handle) -> Callable[[str], str]:
         """Gives the sources, by digest, of what a handle is made of.
@@ -234,7 +235,7 @@ class Scope:
         if handle._scope is not self:
             raise VisitEnded("a handle of another call: it ended with the call that its agent came with")
         if handle._number and not handle._reference.lasting and not any(handle is one for one in self.fresh):
-            self.visit().depart([handle])  # in an exception, where nobody looked before
+            self.visit().depart([handle])  # it came to life after the census, or by another thread
         reference = handle._reference
         return Reference(self.signed(reference.goods), *reference.name).taken_apart(handle._state)
 
@@ -297,13 +298,15 @@ class Scope:
         Raises:
             VisitEnded: This call is cancelled already.
         """
-        self._errands[recall] = None
+        with self._opening:
+            self._errands = (*self._errands, recall)
         try:
             if self._over is not None:
                 raise VisitEnded(str(self._over)) from None
             yield
         finally:
-            self._errands.pop(recall, None)
+            with self._opening:
+                self._errands = tuple(one for one in self._errands if one is not recall)
 
     def cancel(self, error: EmporionError) -> None:
         """Nobody waits for the call any more: its visit dies now, and its errands are called off. Waits for nothing;
@@ -313,7 +316,7 @@ class Scope:
         self._over = self._over or error
         if self._visit is not None:
             self._visit.end(error)
-        for recall in list(self._errands):
+        for recall in self._errands:
             recall.call_off()
 
     def leave(self) -> None:

@@ -268,7 +268,7 @@ run_time("text to code", "make_dataclass with code for a name", "import dataclas
 
 # --- imports ---------------------------------------------------------------------------------------------------------
 
-for _module in ("os", "sys", "builtins", "importlib", "subprocess", "inspect", "gc", "ctypes", "io", "pickle", "marshal",
+for _module in ("os", "sys", "builtins", "importlib.util", "subprocess", "inspect", "gc", "ctypes", "io", "pickle", "marshal",
                 "types.CodeType", "traceback", "threading", "socket", "weakref", "codecs", "ast", "emporion",
                 "emporion.runtime.sandbox.language.guards", "copyreg", "_thread", "posix", "encodings"):
     run_time("import", _module, f"import {_module}\nprint('ESCAPED')", alone="." not in _module)
@@ -281,6 +281,9 @@ for _line in (
     "import json.decoder", "import json.decoder as d", "from statistics import sys",
 ):
     run_time("import", _line, f"{_line}\nprint('ESCAPED')", alone="datetime" not in _line)
+for _call in ("'os'", "'json.decoder'", "'.os', 'json'", "'importlib.util'", "'builtins'", "'emporion.errors'"):
+    run_time("import", f"import_module({_call})", f"import importlib\nimportlib.import_module({_call})\nprint('ESCAPED')",
+             alone="json" not in _call)
 compile_time("import", "dunder", "from math import __loader__\nprint('ESCAPED')")
 compile_time("import", "dunder under a name", "from math import __loader__ as loader\nprint('ESCAPED')")
 compile_time("import", "above the top", "from ... import x\nprint('ESCAPED')", alone=False)

@@ -440,6 +440,6 @@ def test_a_setstate_that_raises_ends_the_visit_before_anything_ran(harbour: Harb
 
 
 def test_a_module_that_raises_is_the_agents_error(harbour: Harbour) -> None:
-    agent = harbour.library.agent("class Agent:\n    def work(self):\n        return 1\n\n{}['nothing']\n")
-    with pytest.raises(AgentError, match="KeyError"):
-        harbour.stage(work).go(agent)
+    text = "try:\n    import os\nexcept ImportError:\n    raise KeyError('nothing')\nclass Agent: pass\n"
+    with pytest.raises(AgentError, match="KeyError: 'nothing'"):
+        harbour.stage(work).go(harbour.library.agent(text))

@@ -1,5 +1,7 @@
 """Code that may not cross: the default denies everything, and what is no clear yes is a no, in both directions."""
 
+import sys
+from importlib.util import module_from_spec, spec_from_file_location
 from typing import Any
 
 import emporion
@@ -278,3 +280,50 @@ def test_an_object_handed_out_while_no_call_runs_takes_no_code(harbour: Harbour)
     kept[0].hold(Till())  # not in a call of the client's
     with pytest.raises(CodeDenied, match="no code validator"):
         given[0].take(agent)
+
+
+@pytest.mark.parametrize("name", ["numpy", "msgspec", "os.path"])
+def test_what_an_agent_needs_and_no_host_offers_is_named_when_it_comes(harbour: Harbour, name: str) -> None:
+    """Somewhere in its closure, not only in its own module; whether or not the code is known already."""
+    package = harbour.library.package(only="from . import tools\nclass Agent:\n    pass\n", tools=f"import {name}\n")
+    # Not run here, for not every package is installed; it is there as if it had been.
+    spec = spec_from_file_location(f"{package}.tools", harbour.library.folder / package / "tools.py")
+    assert spec is not None
+    sys.modules[spec.name] = module_from_spec(spec)
+    agent = __import__(f"{package}.only", fromlist=["only"]).Agent()
+    ran: list[Any] = []
+    proxy = harbour.stage(ran.append)
+    for _ in range(2):
+        with pytest.raises(CodeDenied, match=f"needs {name}, which the host does not offer") as denied:
+            proxy.go(agent)
+        assert denied.value.module == f"{package}.tools"
+    assert not ran
+
+
+def test_what_an_agent_could_do_without_is_no_reason_to_turn_it_away(harbour: Harbour) -> None:
+    agent = harbour.library.agent(
+        """
+        from typing import TYPE_CHECKING
+
+        if TYPE_CHECKING:
+            import numpy
+        try:
+            import msgspec
+        except ImportError:
+            msgspec = None
+
+        class Agent:
+            def late(self):
+                import os
+                return os
+
+            def found(self):
+                return msgspec
+
+        if __name__ == "__main__":
+            import emporion
+        """
+    )
+    assert harbour.stage(lambda visitor: visitor.found()).go(agent) is None
+    with pytest.raises(AgentError, match="agents may not import os"):
+        harbour.stage(lambda visitor: visitor.late()).go(agent)

@@ -81,7 +81,7 @@ def test_a_tree_of_modules_travels_whole_and_nothing_else_does(tmp_path: Path) -
     ]
     files = [path.relative_to(client) for path in client.glob("almanac/**/*.py")]
     named = {".".join(path.with_suffix("").parts).removesuffix(".__init__") for path in files}
-    assert lighthouse.lines == sorted(named)
+    assert lighthouse.lines == sorted(named - {"almanac.seasons"})  # which has no code
 
 
 def test_bidders_of_three_clients_meet_and_the_highest_limit_wins_at_the_second_and_one(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from emporion.runtime.wire.faults import decode_fault, encode_fault
 from emporion.runtime.wire.kinds import Kind, Row
 from emporion.runtime.wire.messages import Body, Fault
 from emporion.runtime.wire.raised import is_bearable, raised
+from emporion.runtime.wire.values import encode_values
 
 FAR = 2**40
 
@@ -74,7 +75,7 @@ def test_honest_builtin_exceptions_are_rebuilt() -> None:
             wrong.decode(codec)
         errors.append(caught.value)
     for error in errors:
-        fault, blobs = encode_fault(1, error, "", Nothing())
+        fault, blobs = encode_fault(1, error, "", lambda values, label: encode_values(values, Nothing(), label=label))
         again = decode_fault(fault, memoryview(b"".join(blobs)), lambda b, m: decode_values(b, m, Nothing()))
         assert (type(again), str(again)) == (type(error), str(error))
 

@@ -1,6 +1,7 @@
 """The modules of one visit: identity, imports, origins, print."""
 
 import sys
+from typing import Any
 
 import pytest
 from emporion.runtime.sandbox.language.trial import Trial, try_source
@@ -26,6 +27,45 @@ def test_relative_imports_count_from_a_package_in_its_init_and_from_its_package_
     assert Trial(modules, language=language).load("top", "A").x == 1  # type: ignore[attr-defined]
     with pytest.raises(ImportError, match="beyond top-level package"):
         Trial({"top": "from .part import X\nclass A: x = X\n", "part": "X = 1\n"}, language=language).load("top", "A")
+
+
+@pytest.mark.parametrize("language", [True, False])
+def test_names_computed_at_run_time_resolve_in_the_closure(language: bool) -> None:
+    lines = """
+from importlib import import_module
+class A:
+    def part(self, name): return import_module(f"top.parts.{name}").X
+    def near(self, name): return import_module(f".{name}", "top.parts").X
+    def above(self): return import_module("..other", "top.parts").X
+    def wide(self): return import_module("." * 4 + "other", "top.parts")
+"""
+    modules = {"top": lines, "top.parts.one": "X = 1\n", "top.other": "X = 2\n"}
+    agent: Any = Trial(modules, language=language).load("top", "A")()
+    assert (agent.part("one"), agent.near("one"), agent.above()) == (1, 1, 2)
+    with pytest.raises(ImportError, match="beyond top-level package"):
+        agent.wide()
+    with pytest.raises(ImportError):
+        agent.part("two")
+
+
+def test_import_module_gives_what_import_statements_give_and_says_what_it_needs() -> None:
+    text = "import importlib as i, json\nclass A:\n    same = i.import_module('json') is json\n    load = i\n"
+    agent: Any = Trial({"m": text}).load("m", "A")
+    assert agent.same
+    for arguments in (("os",), (".x",), (b"m",), ("",)):
+        with pytest.raises((ImportError, TypeError)):
+            agent.load.import_module(*arguments)
+
+
+def test_each_closure_has_an_import_module_of_its_own() -> None:
+    text = "from importlib import import_module\nclass A:\n    get = staticmethod(import_module)\n"
+    first, second = (Trial({"m": text, "mine.part": f"X = {number}\n"}) for number in (1, 2))
+    for (name, digest), code in second.world._codes.items():
+        first.world.add_code(name, digest, code)
+    closure = first.world.add_closure(dict(second.world._codes.keys()))
+    one: Any = first.load("m", "A")
+    other: Any = first.world.load_class(closure, "m", "A")
+    assert (one.get("mine.part").X, other.get("mine.part").X) == (1, 2)
 
 
 def test_nothing_stands_in_sys_modules_under_its_plain_name() -> None:

@@ -43,7 +43,7 @@ import typing
 import unicodedata
 import uuid
 from types import ModuleType
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from . import (
     hardened,  # noqa: F401  (importing it mends the caches of what follows)
@@ -102,6 +102,13 @@ _TYPING_NAMES: Final = """
 """
 
 _abc: Final = make_facade("collections.abc", _names(collections.abc, _ABC_NAMES))
+
+
+
+def _of_no_world(name: str, package: str | None = None) -> NoReturn:
+    """Stands for `importlib.import_module`, of which each closure in a `World` has its own."""
+    raise ImportError(f"cannot import {name!r} here")
+
 
 _CONTENTS: Final[dict[str, dict[str, Any]]] = {
     "__future__": {name: getattr(__future__, name).getMandatoryRelease() for name in __future__.all_feature_names},
@@ -168,6 +175,7 @@ _CONTENTS: Final[dict[str, dict[str, Any]]] = {
     )
     | {"algorithms_guaranteed": frozenset(hashlib.algorithms_guaranteed)},
     "heapq": _names(heapq, "heapify heappop heappush heappushpop heapreplace merge nlargest nsmallest"),
+    "importlib": {"import_module": _of_no_world},
     "itertools": _names(
         itertools,
         """accumulate batched chain combinations combinations_with_replacement compress count cycle dropwhile

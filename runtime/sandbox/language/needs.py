@@ -33,7 +33,7 @@ def _executed(statements: list[ast.stmt]) -> Iterator[ast.stmt]:
     while waiting:
         node = waiting.pop()
         yield node
-        for branch in _branches(node):
+        for branch in reversed(_branches(node)):
             waiting += reversed(branch)
 
 

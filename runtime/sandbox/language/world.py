@@ -12,6 +12,7 @@ from enum import Enum
 from typing import Any, Final
 
 from .builtin_table import agent_builtins, plain_print
+from .facade import Facade, make_facade
 from .facades import FACADES, RANDOM
 from .names import is_dunder
 from .ownership import MARK, Mark
@@ -32,6 +33,7 @@ class _Closure:
             while name := name.rpartition(".")[0]:
                 self.packages.add(name)
         self.packages.discard("")
+        self.importlib: Facade | None = None  # as its modules see it, once one has asked
 
     def __contains__(self, name: str) -> bool:
         return name in self.digests or name in self.packages
@@ -179,17 +181,37 @@ class World:
             if fromlist:
                 return _Imported(self._chosen(home, target, module, fromlist))
             return home.loaded[target.partition(".")[0]]
-        return self._import_outside(target, fromlist)
+        return self._import_outside(home, target, fromlist)
 
-    def _import_outside(self, name: str, fromlist: Any) -> Any:
-        if not self._language:
-            return builtins.__import__(name, {}, {}, fromlist or (), 0)
+    def _importlib(self, home: _Closure) -> Facade:
+        """`importlib` as the modules of one closure see it: for names made at run time, and for those modules only."""
+
+        def import_module(name: str, package: str | None = None) -> Any:
+            level = len(name) - len(name.lstrip(".")) if type(name) is str else 0
+            if type(name) is not str or (level and type(package) is not str):
+                raise TypeError("import_module() takes a module's name, and with leading dots also a package's")
+            target = _climbed(name[level:], level, str(package)) if level else name
+            if target in home:
+                return self._load(home, target)
+            return self._outside(home, target)
+
+        if home.importlib is None:
+            home.importlib = make_facade("importlib", {"import_module": import_module})
+        return home.importlib
+
+    def _outside(self, home: _Closure, name: str) -> Any:
+        """The facade of a module that is not the agent's own."""
         if name not in FACADES:
             available = ", ".join(sorted(set(FACADES) - {"__future__"}))
             raise ImportError(f"agents may not import {name}; available: {available}", name=name)
-        facade: Any = FACADES[name]
+        return self._importlib(home) if name == "importlib" else FACADES[name]
+
+    def _import_outside(self, home: _Closure, name: str, fromlist: Any) -> Any:
+        if not self._language and name != "importlib":
+            return builtins.__import__(name, {}, {}, fromlist or (), 0)
+        facade = self._outside(home, name)
         if not fromlist:
-            return FACADES[name.partition(".")[0]]
+            return self._outside(home, name.partition(".")[0])
         chosen = facade.__all__ if "*" in fromlist else fromlist
         for part in chosen:
             if part not in facade.__all__ and part != "__name__":
@@ -221,7 +243,10 @@ def _absolute(name: str, level: int, importer: str, home: _Closure) -> str:
     """The absolute name that an import of `name`, `level` dots up, means in module `importer`."""
     if level == 0:
         return name
-    package = importer if importer in home.packages else importer.rpartition(".")[0]
+    return _climbed(name, level, importer if importer in home.packages else importer.rpartition(".")[0])
+
+
+def _climbed(name: str, level: int, package: str) -> str:
     for _ in range(level - 1):
         package = package.rpartition(".")[0]
     if not package:

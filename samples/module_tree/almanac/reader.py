@@ -1,11 +1,11 @@
 """The agent's own module."""
 
+import importlib
 from typing import Any
 
 import almanac.moon
 
 from . import *  # noqa: F403  # what the package's __all__ says
-from . import seasons
 
 
 class Reader:
@@ -19,7 +19,8 @@ class Reader:
         from .calendar import week_of  # late: it is looked for when the method runs
 
         day = lighthouse.today()
-        season = getattr(seasons, "winter" if day.month in (12, 1, 2) else "summer")  # by a computed name
+        name = "winter" if day.month in (12, 1, 2) else "summer"
+        season = importlib.import_module(f"almanac.seasons.{name}")  # a name that nobody can read in the text
         self.page = [
             EDITION,  # noqa: F405
             f"week {week_of(day)}: {season.MOOD}",

@@ -1,5 +1,1 @@
-"""A package in the package, whose modules are chosen by a computed name."""
-
-from . import summer, winter
-
-__all__ = ["summer", "winter"]
+"""A package in the package, without code: it does not travel, and is made up at the other end."""
