@@ -1,6 +1,7 @@
 """On whose behalf a thread works: the caller of the hosted method that it runs, and the visit of that call."""
 
 import threading
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -30,11 +31,12 @@ MAX_NESTED: Final = 24
 
 
 class _Current(threading.local):
-    scope: "Scope | None" = None
     nested = 0
 
 
 here: Final = _Current()
+# Of the context, not of the thread: `asyncio.to_thread` in a hosted coroutine works for the coroutine's call.
+_SCOPE: Final[ContextVar["Scope | None"]] = ContextVar("emporion.scope", default=None)
 
 
 def caller() -> Caller:
@@ -53,13 +55,13 @@ def caller() -> Caller:
 
 def current_scope() -> "Scope | None":
     """The scope of the call that this thread serves."""
-    return here.scope
+    return _SCOPE.get()
 
 
 def enter(scope: "Scope | None") -> "Scope | None":
     """Let this thread work for `scope`; gives the one before, to be entered again when the work is done."""
-    before = here.scope
-    here.scope = scope
+    before = _SCOPE.get()
+    _SCOPE.set(scope)
     return before
 
 

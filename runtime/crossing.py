@@ -12,7 +12,7 @@ from .code.flights import Flights
 from .context import current_scope
 from .driver import Answer
 from .serving import Recall
-from .visits.handle import Handle
+from .visits.handle import OUTSIDE, Handle
 from .wire.messages import Call
 from .wire.values import Mobile, Named
 
@@ -52,7 +52,7 @@ class Crossing:
     def handle_out(self, scope: "Scope | None", handle: Handle) -> Mobile | Named:
         """An agent goes on, as it is now; the object whose method sends it decides whether its code may."""
         if scope is None:
-            raise VisitEnded("a handle outside of its call: it ended with the call that its agent came with")
+            raise VisitEnded(OUTSIDE)
         parts = scope.take_apart(handle)
         self.pass_on(scope, parts.goods.manifest, scope.text_of(handle))
         return parts
@@ -91,17 +91,18 @@ class Crossing:
             CodeDenied: One of the two validators does not want their code here.
         """
         sender = scope.stranger(self._address, self._peer.where)
-        met = len(scope.handles)
-        values = scope.decode(decode, sender, self._fetch, self._arrivals, self._peer)
-        if self._validator is not None:
-            for handle in scope.handles[met:]:
-                self._judge(scope, handle)
-        return values
+
+        def judge(handle: Handle) -> None:
+            self._judge(scope, handle)
+
+        return scope.decode(decode, sender, self._fetch, self._arrivals, self._peer, judge)
 
     def _fetch(self, modules: dict[str, str]) -> dict[str, str]:
         return self._peer.fetch(modules, within_s=FETCH_S)
 
     def _judge(self, scope: "Scope", handle: Handle) -> None:
+        if self._validator is None:
+            return
         goods, text = handle._reference.goods, scope.text_of(handle)
         for name, digest in goods.manifest.items():
             verdict = judge(self._validator, name, text(digest), self._address, consignment=goods)

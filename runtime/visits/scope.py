@@ -39,6 +39,17 @@ Label = Callable[[int], str]
 Encode = Callable[[Sequence[object], Label], tuple[Body, list[bytes]]]
 
 
+class _Here(threading.local):
+    """The handles of the message that a thread decodes."""
+
+    def __init__(self) -> None:
+        self.arriving: list[Handle] = []
+
+
+_here: Final = _Here()
+_BOOKS: Final = threading.Lock()  # a call may have several threads (`asyncio.to_thread`) that bring and pass on
+
+
 @dataclass(slots=True, eq=False)
 class _Brought:
     """A closure that was let in: who sent it, by which end of a connection, and for which object."""
@@ -100,7 +111,7 @@ class Scope:
         self._kept.append(digests)
 
     def decode(self, decode: Callable[[], list[Any]], sender: Traveller, fetch: Fetch, arrivals: Arrivals,
-               owner: object) -> list[Any]:
+               owner: object, judge: Callable[[Handle], None] | None = None) -> list[Any]:
         """Read values that may bring mobile code, and have the validator of the object that takes it asked.
 
         Each closure once, however often it is listed; and none that no object of this message is made of.
@@ -109,21 +120,30 @@ class Scope:
             decode: Gives the values; its mobile objects are handles of this scope.
             sender, owner: The other end, as validators see it; and this end of the connection.
             fetch, arrivals: As for `Admission.upload`.
+            judge: Asked about each handle as well, once its code is here; it raises.
 
         Raises:
             CodeDenied: Nothing of it was kept.
         """
-        met = len(self.handles)
-        values = decode()
-        came = {closure_id(one._reference.goods.manifest): one._reference.goods for one in self.handles[met:]}
-        for goods in came.values():
+        before, _here.arriving = _here.arriving, []
+        try:
+            values, came = decode(), _here.arriving
+        finally:
+            _here.arriving = before
+        closures = {closure_id(one._reference.goods.manifest): one._reference.goods for one in came}
+        for goods in closures.values():
             self.keep(goods.manifest)
             self.office.admission.recalled(goods.manifest, "upload", sender)
             if self._comes_back(goods.manifest, owner):
                 continue
             self.office.admission.upload(goods, self.realm, sender, fetch, arrivals)
             closure, brought = closure_id(goods.manifest), _Brought(goods, owner, sender, self.realm)
-            self._brought = {**self._brought, closure: [*self._brought.get(closure, ()), brought]}
+            with _BOOKS:
+                self._brought = {**self._brought, closure: [*self._brought.get(closure, ()), brought]}
+        if judge is not None:
+            for handle in came:
+                judge(handle)
+        self.handles += came  # only now: what was not let in shall not come to life with the others
         return values
 
     def _comes_back(self, manifest: Mapping[str, str], owner: object) -> bool:
@@ -183,13 +203,15 @@ class Scope:
         """Let modules go to another host, where the validator does, and have their sources ready for it."""
         self.let_out(manifest, to, owner)
         self.went_out(manifest, owner)
-        supplies = dict(self.supplies.get(owner, {}))
-        supplies |= {digest: text(digest) for digest in manifest.values() if digest not in supplies}
-        self.supplies = {**self.supplies, owner: supplies}
+        known = self.supplies.get(owner, {})
+        texts = {digest: text(digest) for digest in manifest.values() if digest not in known}
+        with _BOOKS:
+            self.supplies = {**self.supplies, owner: {**self.supplies.get(owner, {}), **texts}}
 
     def went_out(self, manifest: Mapping[str, str], owner: object) -> None:
         """A closure goes to `owner`, made of modules that were passed on: as it is it may come back."""
-        self._sent = {**self._sent, owner: self._sent.get(owner, frozenset()) | {closure_id(manifest)}}
+        with _BOOKS:
+            self._sent = {**self._sent, owner: self._sent.get(owner, frozenset()) | {closure_id(manifest)}}
 
     def text_of(self, handle: Handle) -> Callable[[str], str]:
         """Gives the sources, by digest, of what a handle is made of.
@@ -244,7 +266,7 @@ class Scope:
     def handle(self, goods: Consignment, module: str, qualname: str, *, named: bool = False) -> Handle:
         """A handle for something mobile that arrived with the call, or with an answer to an errand of it."""
         handle = Handle(self, Reference(goods, module, qualname, named))
-        self.handles.append(handle)
+        _here.arriving.append(handle)
         return handle
 
     def visit(self) -> Visit:

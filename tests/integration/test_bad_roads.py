@@ -1,5 +1,6 @@
 """Agents on the way between hosts that lie: what comes back is judged, and nothing of it runs where it should not."""
 
+import asyncio
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -11,6 +12,7 @@ import pytest
 from emporion.errors import CallTimeout, CodeDenied, LimitExceeded, ProtocolError, RemoteError
 from emporion.runtime import client
 from emporion.runtime.guests import GuestPeer
+from emporion.runtime.visits.handle import Handle
 from emporion.runtime.wire.kinds import Kind
 from emporion.runtime.wire.messages import Body, Code, NeedCode
 from emporion.tests.harbour import ANSWER_S, PASSPHRASE, Harbour, Stage, anything_goes, in_thread, open_host, until
@@ -160,7 +162,57 @@ def test_code_that_the_next_host_brought_is_judged_as_that_hosts_everywhere(harb
     assert all(port != further.port for name, port in asked if name == type(agent).__module__)
 
 
+@pytest.mark.parametrize("who", ["the object's validator", "the connection's validator"])
+def test_what_was_denied_does_not_come_to_life_with_the_rest(harbour: Harbour, hosts: Hosts, who: str) -> None:
+    """Its text is known: it was let in for another object. The hosted method goes on after the denial."""
+    lamp: type = harbour.library.module("print('lit')\n" + LAMP).Lamp
+    further = hosts.lying(lambda: lamp(40))
+
+    def no_lamps(name: str, source: str | None, address: Any) -> bool:
+        return name != str(lamp.__module__)
+
+    at_object, at_connection = (no_lamps, None) if who == "the object's validator" else (anything_goes, no_lamps)
+
+    def let_in(agent: Any) -> None:
+        with on(further) as there:
+            agent.take(there.go())
+
+    def play(agent: Any) -> Any:
+        with on(further, code_validator=at_connection) as there, pytest.raises(CodeDenied):
+            there.go()
+        agent.take("a walk")
+        return agent
+
+    agent = harbour.library.agent(AGENT)
+    harbour.stage(let_in).go(agent)
+    harbour.ears.wait_for(lambda: "lit" in harbour.ears.printed())
+    harbour.ears.records.clear()
+    assert harbour.stage(play, code_validator=at_object).go(agent).things == ["a walk"]
+    assert "lit" not in harbour.ears.printed()
+
+
 # --- nothing runs in a process that hosts
+
+
+def test_what_a_hosted_coroutine_does_in_other_threads_is_done_for_its_call(harbour: Harbour, hosts: Hosts) -> None:
+    lamp = harbour.library.module(LAMP).Lamp
+    uri = hosts.lying(lambda agent: [agent, lamp(40)])
+
+    class Hall:
+        @emporion.expose
+        async def go(self, agent: Any) -> Any:
+            def there() -> Any:
+                with on(uri) as further:
+                    came, thing = further.go(agent)
+                assert type(thing) is Handle  # and not a class that this process has imported
+                came.take(emporion.caller().address[0])
+                return [came, thing]
+
+            return await asyncio.gather(*(asyncio.to_thread(there) for _ in range(8)))
+
+    agent = harbour.library.agent(AGENT)
+    came = harbour.connect(harbour.register(Hall())).go(agent)
+    assert [(one.things, thing.watts) for one, thing in came] == [(["127.0.0.1"], 40)] * 8
 
 
 def test_a_connection_that_hosted_methods_use_imports_nothing_whoever_made_it(harbour: Harbour, hosts: Hosts) -> None:
@@ -332,30 +384,3 @@ def test_one_way_calls_that_a_host_heaps_on_its_client_are_bounded(
     go_on.set()
     until(lambda: len(rung) == 3)
     until(lambda: proxy.go(Bell()) > 0)
-
-
-# --- clients against a host
-
-
-def test_a_clients_exception_that_would_fill_the_hosts_memory_when_printed_is_survived(harbour: Harbour) -> None:
-    tall: Any = []
-    for _ in range(60):
-        tall = [tall, tall]
-
-    class Trap:
-        @emporion.expose
-        def spring(self) -> None:
-            raise ValueError(tall)
-
-    def play(trap: Any) -> None:
-        trap.spring()
-
-    with pytest.raises(RemoteError, match="ValueError"):
-        harbour.stage(play).go(Trap())
-    echoed = harbour.stage(lambda error: error).go(ValueError(tall))
-    assert type(echoed) is ValueError
-
-
-def test_a_class_whose_objects_can_be_called_makes_one_when_its_handle_is_called(harbour: Harbour) -> None:
-    module = harbour.library.module("class Agent:\n    def __call__(self):\n        return 'called'\n")
-    assert harbour.stage(lambda cls: cls()()).go(module.Agent) == "called"
