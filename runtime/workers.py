@@ -91,8 +91,9 @@ class Workers:
             threads = [t for t in self._threads if t is not threading.current_thread()]
         for wake, _ in idle:
             wake.release()
+        until_s = time.monotonic() + timeout_s
         for thread in threads:
-            thread.join(timeout_s)
+            thread.join(max(until_s - time.monotonic(), 0.0))
 
     def _start(self, job: Job) -> None:
         thread = threading.Thread(target=self._work, args=(job,), name=f"{self._name}-worker", daemon=True)
