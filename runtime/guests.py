@@ -119,6 +119,7 @@ class GuestPeer(Peer):
                 kwargs: Mapping[str, Any]) -> str | None:
         """Everything has arrived: the call goes on by itself, whatever becomes of this connection."""
         scope, office = self._scopes[asked], self._office
+        scope.check()  # a caller that left while it sent has no ticket, and its visit is over
         what = f"{export.interface.label}.{message.method}"
         detached = Detached(scope, what, lambda: office.perform(export, Op.CALL, message.method, args, kwargs))
         self._registry.tickets.take_over(detached, kept=message.op == Op.DISPATCH)

@@ -279,8 +279,7 @@ class Scope:
         if self._loaded and self._visit is not None and self._over is None:
             return self._visit
         with self._opening:
-            if self._over is not None:
-                raise VisitEnded(str(self._over)) from None
+            self.check()
             if self._visit is None:
                 visit = self._visit = Visit(self, self.office)
                 if self._over is not None:
@@ -323,12 +322,16 @@ class Scope:
         with self._opening:
             self._errands = (*self._errands, recall)
         try:
-            if self._over is not None:
-                raise VisitEnded(str(self._over)) from None
+            self.check()
             yield
         finally:
             with self._opening:
                 self._errands = tuple(one for one in self._errands if one is not recall)
+
+    def check(self) -> None:
+        """Raise `VisitEnded` where nobody waits for the call any more."""
+        if self._over is not None:
+            raise VisitEnded(str(self._over)) from None
 
     def cancel(self, error: EmporionError) -> None:
         """Nobody waits for the call any more: its visit dies now, and its errands are called off. Waits for nothing;

@@ -7,7 +7,7 @@ from typing import Any
 
 import emporion
 import pytest
-from emporion.errors import CallTimeout, NamingError
+from emporion.errors import CallTimeout, ConnectionLost, NamingError
 from emporion.runtime import detaching
 from emporion.runtime.guests import GuestPeer
 from emporion.runtime.visits.tickets import Tickets
@@ -175,3 +175,29 @@ def test_a_question_about_a_ticket_with_an_odd_time_is_answered_soon(harbour: Ha
     assert time.monotonic() - begun_s < 10
     held.go_on.set()
     assert ticket.result(ANSWER_S) == "done"
+
+
+def test_a_caller_that_leaves_before_all_has_arrived_leaves_no_call_and_no_ticket(
+    harbour: Harbour, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arriving, go_on = threading.Event(), threading.Event()
+    ran: list[Any] = []
+    agent = harbour.library.agent("class Agent:\n    pass\n")
+
+    def slow(name: str, source: str | None, address: Any) -> bool:
+        arriving.set()
+        assert go_on.wait(ANSWER_S)
+        return True
+
+    proxy = harbour.stage(ran.append, code_validator=slow)
+    before = set(harbour.host.tickets._kept)
+    sending = in_thread(lambda: emporion.dispatch(proxy.go, agent))
+    assert arriving.wait(ANSWER_S)
+    proxy._peer.driver.close()
+    with pytest.raises(ConnectionLost):
+        sending()
+    until(lambda: not harbour.host.connections())
+    go_on.set()
+    until(lambda: not harbour.host.office.admission.store._holds)  # type: ignore[attr-defined]
+    assert set(harbour.host.tickets._kept) == before
+    assert not ran
