@@ -9,6 +9,7 @@ from .events import one_line
 from .session import Asked
 from .wire.kinds import Row
 from .wire.messages import Body, Fault, Message, Output, Provide
+from .wire.raised import text_of
 
 __all__ = ["Recall", "Server", "fault", "logged"]
 
@@ -77,5 +78,5 @@ def logged(job: Callable[[], object]) -> None:
     try:
         job()
     except Exception as error:  # its text may be a peer's
-        told = one_line(f"{type(error).__name__}: {error}", 500)
+        told = one_line(f"{type(error).__name__}: {text_of(error)}", 500)
         log.error("a one-way call failed, whose caller has gone on long ago: %s", told)

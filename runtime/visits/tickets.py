@@ -12,6 +12,7 @@ from typing import Any, Final
 from ...errors import LimitExceeded, NamingError
 from ..context import Caller, enter, here
 from ..events import one_line
+from ..wire.raised import text_of
 from .scope import Scope
 
 __all__ = ["Detached", "Status", "Tickets"]
@@ -217,4 +218,4 @@ def _label(_: int) -> str:
 
 
 def _told(error: BaseException) -> str:
-    return one_line(f"{type(error).__name__}: {error}", 500)
+    return one_line(f"{type(error).__name__}: {text_of(error)}", 500)

@@ -12,7 +12,7 @@ from ...errors import DenyReason, EmporionError, RemoteError
 from .bounds import BOUNDS
 from .portable import find, find_named, portable
 
-__all__ = ["LONGEST_TEXT", "Raised", "bounded", "is_bearable", "raised", "rebuild"]
+__all__ = ["LONGEST_TEXT", "Raised", "bounded", "is_bearable", "raised", "rebuild", "text_of"]
 
 LONGEST_TEXT: Final = 65_536  # characters of a message or a traceback that travel
 _MOST_CHARACTERS: Final = 64 * 1024 * 1024  # in all that `str` of an exception may write out: what a frame holds
@@ -70,7 +70,7 @@ def raised(obj: object, *, known_only: bool) -> Raised | None:
     if not isinstance(obj, BaseException):
         return None
     cls = type(obj)
-    text = _text_of(obj)
+    text = text_of(obj)
     if cls in _OWN_NAMES:
         names = _FIELDS.get(cls, {})
         attributes = {name: bounded(value) if type(value := getattr(obj, name)) is str else value for name in names}
@@ -179,7 +179,7 @@ def _bounded_text(value: object) -> object:
     return bounded(value) if type(value) is str else value
 
 
-def _text_of(error: BaseException) -> str:
+def text_of(error: BaseException) -> str:
     """str(error), which is foreign code where the class is a user's: whatever it does, there is a text."""
     try:
         return bounded(str(error)) if is_bearable(error) else "(its text is too long)"

@@ -371,6 +371,15 @@ def test_a_clients_exception_that_would_fill_the_hosts_memory_when_printed_is_su
     echoed = harbour.stage(lambda error: error).go(ValueError(tall))
     assert type(echoed) is ValueError
 
+    def missing(key: Any) -> None:
+        raise KeyError(key)
+
+    proxy = harbour.stage(missing)
+    for go in (proxy.go, lambda key: emporion.dispatch(proxy.go, key).result(ANSWER_S)):
+        with pytest.raises((KeyError, RemoteError)):
+            go(tall)
+    harbour.ears.wait_for(lambda: [r for r in harbour.ears.records if "its text is too long" in r.getMessage()])
+
 
 def test_a_class_whose_objects_can_be_called_makes_one_when_its_handle_is_called(harbour: Harbour) -> None:
     module = harbour.library.module("class Agent:\n    def __call__(self):\n        return 'called'\n")
