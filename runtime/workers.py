@@ -56,8 +56,10 @@ class Workers:
                 self._jobs.append(job)
 
     def submit_reading(self, serve: Job, look: Job) -> None:
-        """Run `serve`; or, when all threads are busy, `look` on one of a few beside them: it serves nobody. What ends calls
-        must be heard when every thread waits for one to end."""
+        """Run `serve`; or, when all threads are busy, `look` on one of a few beside them: it serves nobody.
+
+        What ends calls must be heard when every thread waits for one to end.
+        """
         with self._lock:
             busy = not self._idle and len(self._threads) >= self._limit
             if busy and not self._closed:

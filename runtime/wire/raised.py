@@ -9,13 +9,13 @@ from typing import Any, Final
 from ... import errors
 from ...agents.exceptions import is_sound
 from ...errors import DenyReason, EmporionError, RemoteError
-from .bounds import BOUNDS
 from .portable import find, find_named, portable
 
 __all__ = ["LONGEST_TEXT", "Raised", "bounded", "is_bearable", "raised", "rebuild", "text_of"]
 
 LONGEST_TEXT: Final = 65_536  # characters of a message or a traceback that travel
-_MOST_CHARACTERS: Final = 64 * 1024 * 1024  # in all that `str` of an exception may write out: what a frame holds
+_MOST_PARTS: Final = 100_000  # in all that `str` of an exception may write out: more than `LONGEST_TEXT` can tell
+_MOST_CHARACTERS: Final = 64 * 1024 * 1024  # likewise: what a frame holds
 _OURS: Final = "emporion.errors."
 _ATTRIBUTE: Final = re.compile(r"[^\W\d]\w*")
 
@@ -138,9 +138,9 @@ def is_bearable(error: BaseException) -> bool:
     """Whether the text of an exception, of its members, and of those behind it (cause, context) can be written out.
 
     Its arguments came from a peer, perhaps: a list that stands twice in the next one, forty times over, is small on the
-    wire and in memory, and 2**40 times as large in ``str(error)``. Whatever one message can hold without that passes.
+    wire and in memory, and 2**40 times as large in ``str(error)``.
     """
-    parts, characters = BOUNDS.max_nodes, _MOST_CHARACTERS
+    parts, characters = _MOST_PARTS, _MOST_CHARACTERS
     behind: dict[int, BaseException] = {}
     waiting: list[Any] = [error]
     while waiting:
