@@ -16,7 +16,7 @@ from ..validators.connection import ConnectionValidator
 from ..validators.consignment import Consignment
 from .code.flights import Flights
 from .code.importer import MobileModules
-from .context import current_scope
+from .context import current_scope, of_a_call
 from .crossing import FETCH_S, Crossing
 from .dialing import CONNECT_S, Dialer, background, check_options, credentials
 from .driver import Answer, Driver
@@ -113,7 +113,7 @@ class ClientPeer(Peer):
         self._mobile_code = mobile_code
         self._validator = code_validator
         # Made in a hosted method, it belongs to a process that hosts: what comes by it is never imported.
-        self._imports: bool = current_scope() is None if before is None else before._imports
+        self._imports: bool = not of_a_call() if before is None else before._imports
         self._modules: MobileModules = MobileModules() if before is None else before._modules
         self._announced: dict[str, str] = {} if before is None else before._announced  # digest: source
         # Of downloaded modules that went out again: their closure.

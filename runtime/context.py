@@ -11,7 +11,7 @@ from ..validators.connection import Connection
 if TYPE_CHECKING:
     from .visits.scope import Scope
 
-__all__ = ["MAX_NESTED", "Caller", "caller", "current_scope", "descend", "enter", "here", "too_deep"]
+__all__ = ["MAX_NESTED", "Caller", "caller", "current_scope", "descend", "enter", "here", "of_a_call", "too_deep"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +54,14 @@ def caller() -> Caller:
 
 
 def current_scope() -> "Scope | None":
-    """The scope of the call that this thread serves."""
-    return _SCOPE.get()
+    """The scope of the call that this thread serves; None also where that call is over, and the thread goes on."""
+    scope = _SCOPE.get()
+    return None if scope is None or scope.ended else scope
+
+
+def of_a_call() -> bool:
+    """Whether this thread serves a call, or a hosted method began its work: one that runs on, perhaps."""
+    return _SCOPE.get() is not None
 
 
 def enter(scope: "Scope | None") -> "Scope | None":

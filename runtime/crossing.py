@@ -81,7 +81,8 @@ class Crossing:
     def handle_in(self, goods: Consignment, module: str, qualname: str, *, named: bool) -> Handle:
         """What something mobile that comes back is in the hosted call that this thread serves."""
         scope = current_scope()
-        assert scope is not None
+        if scope is None:
+            raise VisitEnded(OUTSIDE)  # it ended in this moment
         return scope.handle(goods, module, check_qualname(qualname), named=named)
 
     def decode(self, scope: "Scope", decode: Callable[[], list[Any]]) -> list[Any]:

@@ -66,7 +66,7 @@ class Scope:
     # One is made for every call: slots take half the time.
     __slots__ = (
         *("_brought", "_errands", "_kept", "_loaded", "_opening", "_output", "_over", "_sent", "_visit", "caller"),
-        *("fresh", "handles", "home", "office", "owner", "realm", "supplies"),
+        *("ended", "fresh", "handles", "home", "office", "owner", "realm", "supplies"),
     )
 
     def __init__(
@@ -78,6 +78,7 @@ class Scope:
         self.owner = owner  # the end of the connection that the call came by: its own code goes home unasked
         self.office = office
         self.handles: list[Handle] = []
+        self.ended = False  # answered, or for a detached call: its result was fetched
         self.fresh: Sequence[Handle] = ()  # whose state is of this moment: on the way out
         # Most calls carry no code and run no errands: they share these, which stay empty.
         self._brought: Mapping[str, list[_Brought]] = _NOTHING  # by closure id: what came
@@ -109,6 +110,8 @@ class Scope:
         digests = list(manifest.values())
         self.office.admission.store.hold(digests)
         self._kept.append(digests)
+        if self.ended:
+            self._let_go()  # a thread of the hosted method's goes on
 
     def decode(self, decode: Callable[[], list[Any]], sender: Traveller, fetch: Fetch, arrivals: Arrivals,
                owner: object, judge: Callable[[Handle], None] | None = None) -> list[Any]:
@@ -354,8 +357,13 @@ class Scope:
     def end(self) -> None:
         """The call is over and answered. Idempotent; comes after every call, cancelled or not."""
         self.leave()
-        while self._kept:
-            self.office.admission.store.release(self._kept.pop())
+        self.ended = True
+        self._let_go()
+
+    def _let_go(self) -> None:
+        with contextlib.suppress(IndexError):  # perhaps two threads are at it
+            while self._kept:
+                self.office.admission.store.release(self._kept.pop())
 
 
 class _Census:

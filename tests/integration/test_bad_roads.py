@@ -1,6 +1,5 @@
 """Agents on the way between hosts that lie: what comes back is judged, and nothing of it runs where it should not."""
 
-import asyncio
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -12,7 +11,6 @@ import pytest
 from emporion.errors import CallTimeout, CodeDenied, LimitExceeded, ProtocolError, RemoteError
 from emporion.runtime import client
 from emporion.runtime.guests import GuestPeer
-from emporion.runtime.visits.handle import Handle
 from emporion.runtime.wire.kinds import Kind
 from emporion.runtime.wire.messages import Body, Code, NeedCode
 from emporion.tests.harbour import ANSWER_S, PASSPHRASE, Harbour, Stage, anything_goes, in_thread, open_host, until
@@ -192,27 +190,6 @@ def test_what_was_denied_does_not_come_to_life_with_the_rest(harbour: Harbour, h
 
 
 # --- nothing runs in a process that hosts
-
-
-def test_what_a_hosted_coroutine_does_in_other_threads_is_done_for_its_call(harbour: Harbour, hosts: Hosts) -> None:
-    lamp = harbour.library.module(LAMP).Lamp
-    uri = hosts.lying(lambda agent: [agent, lamp(40)])
-
-    class Hall:
-        @emporion.expose
-        async def go(self, agent: Any) -> Any:
-            def there() -> Any:
-                with on(uri) as further:
-                    came, thing = further.go(agent)
-                assert type(thing) is Handle  # and not a class that this process has imported
-                came.take(emporion.caller().address[0])
-                return [came, thing]
-
-            return await asyncio.gather(*(asyncio.to_thread(there) for _ in range(8)))
-
-    agent = harbour.library.agent(AGENT)
-    came = harbour.connect(harbour.register(Hall())).go(agent)
-    assert [(one.things, thing.watts) for one, thing in came] == [(["127.0.0.1"], 40)] * 8
 
 
 def test_a_connection_that_hosted_methods_use_imports_nothing_whoever_made_it(harbour: Harbour, hosts: Hosts) -> None:
