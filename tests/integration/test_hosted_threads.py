@@ -32,7 +32,9 @@ def on(uri: emporion.URI) -> Any:
     return emporion.connect(uri, passphrase=PASSPHRASE, mobile_code=True)
 
 
-def test_what_a_hosted_coroutine_does_in_other_threads_is_done_for_its_call(harbour: Harbour, elsewhere: emporion.Host) -> None:
+def test_what_a_hosted_coroutine_does_in_other_threads_is_done_for_its_call(
+    harbour: Harbour, elsewhere: emporion.Host
+) -> None:
     lamp = harbour.library.module(LAMP).Lamp
     uri = elsewhere.register(Stage(lambda agent: [agent, lamp(40)]), code_validator=anything_goes)
 
@@ -53,7 +55,9 @@ def test_what_a_hosted_coroutine_does_in_other_threads_is_done_for_its_call(harb
     assert [(one.things, thing.watts) for one, thing in came] == [(["127.0.0.1"], 40)] * 8
 
 
-def test_a_thread_that_outlives_its_call_imports_nothing_and_holds_nothing(harbour: Harbour, elsewhere: emporion.Host) -> None:
+def test_a_thread_that_outlives_its_call_imports_nothing_and_holds_nothing(
+    harbour: Harbour, elsewhere: emporion.Host
+) -> None:
     lamp = harbour.library.module(LAMP).Lamp
     uri = elsewhere.register(Stage(lambda: lamp(40)), code_validator=anything_goes)
     over, came = threading.Event(), list[Any]()
