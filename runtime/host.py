@@ -138,7 +138,7 @@ class Host:
         self._port = 0 if place.scheme == UNIX else sock.getsockname()[1]
         self._parking = Parking("emporion-host")
         self._workers = Workers(threads or DEFAULT_THREADS, "emporion-host")
-        self.tickets = Tickets(self._workers.submit)
+        self.tickets = Tickets(self._workers.submit, threads or DEFAULT_THREADS)
         self._listener = Listener(
             sock,
             self._tls,

@@ -133,12 +133,15 @@ class AgentsPeer(_JailPeer):
 
     def invoke(self, asked: Asked, export: Export, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         message = asked.message
-        if isinstance(message, Call) and message.op == Op.GET:
+        assert isinstance(message, Call)
+        if message.op == Op.GET:
             missing = object()
             found = getattr(export.obj, message.method, missing)
             if found is missing:
                 raise NoSuchAttribute(f"{type(export.obj).__qualname__} has no attribute {message.method!r}")
             return found
+        if message.method == "__call__":
+            return export.obj(*args, **kwargs)  # not its attribute: in a class that is what its objects do when called
         return super().invoke(asked, export, args, kwargs)
 
     def _describe(self, obj: object) -> list[Any]:

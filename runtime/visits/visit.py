@@ -55,7 +55,12 @@ class Visit:
 
     def receive(self) -> None:
         """Bring to life what came while the visit was going on: together, so that what it shares stays shared."""
-        self.load([handle for handle in self._scope.handles if not handle._number])
+        self._enter(self._load_new)
+
+    def _load_new(self) -> None:
+        handles = [handle for handle in self._scope.handles if not handle._number]
+        if handles:  # else another thread was here first
+            self.peer.load(handles)
 
     def depart(self, handles: Sequence[Handle]) -> None:
         """Let `handles` have the state of their objects as it is now."""
