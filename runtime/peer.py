@@ -239,7 +239,10 @@ class Peer:
     def fault_out(self, call: int, error: BaseException, *, code: bool = True) -> tuple[Message, Sequence[bytes]]:
         """The fault for an exception, with its traceback as text; without `code` no class of it travels."""
         text = "".join(traceback.format_exception(error)) if self._tracebacks else ""
-        return encode_fault(call, error, text, self._outgoing if code else self._outgoing_values)
+        return encode_fault(call, error, text, self.encode if code else self._encode_without_code)
+
+    def _encode_without_code(self, values: Sequence[object], label: Callable[[int], str]) -> tuple[Body, list[bytes]]:
+        return encode_values(values, self._outgoing_values, label=label)
 
     def released(self, counts: dict[int, int]) -> None:
         """The peer dropped capabilities."""

@@ -215,7 +215,7 @@ class Scope:
         if handle._scope is not self:
             raise VisitEnded("a handle of another call: it ended with the call that its agent came with")
         if handle._number and not handle._reference.lasting and not any(handle is one for one in self.fresh):
-            self.visit().depart([handle])  # in an exception, where nobody looked before
+            self.visit().depart([handle])  # it came to life after the census, or by another thread
         reference = handle._reference
         return Reference(self.signed(reference.goods), *reference.name).taken_apart(handle._state)
 
