@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import emporion
 from emporion.runtime.options import Isolation, Limits
@@ -99,6 +99,8 @@ class Agent:
 class Shop:
     """What the agents ask."""
 
+    broken_into: ClassVar[list[str]] = []  # what was reached that is not exposed
+
     def __init__(self) -> None:
         self._label = "shop"
         self.taken: list[Any] = []
@@ -134,8 +136,12 @@ class Shop:
 
     emporion.expose(label)
 
-    def open_till(self) -> None:
-        raise AssertionError("the till was opened")
+    def open_till(self, *args: Any, **kwargs: Any) -> None:
+        self.broken_into.append("the till")
+
+    @property
+    def _private(self) -> None:
+        self.broken_into.append("the back room")
 
 
 def _attributes(first: Any, second: Any, shop: Shop) -> Any:

@@ -17,6 +17,8 @@ MOST_DEEDS: Final = 4
 
 NUMBERS: Final = (0, 1, -1, 2, 3, 4, 7, 8, 13, 16, 127, 255, 4711, 10**6, 2**31, 2**32, 2**53, 2**61 - 1, 2**63 - 1,
                   -(2**63), 2**64 - 1)  # fmt: skip
+MEMBERS: Final = ("open_till", "_private", "_label", "broken_into", "label", "price", "take", "drawer", "call_back",
+                  "break_down", "__init__", "__class__")  # fmt: skip
 TEXTS: Final = ("", "look", "take", "price", "label", "open_till", "_private", "__class__", "__dict__", "go", "load",
                 "depart", "fuzzed_agent", "emporion", "os", "Agent", "Note", "Agent.ask", "Agent.<locals>.x", "0" * 64,
                 "\n\x1b[2J", "\u202e", "x" * 300, "x" * 70_000, "LimitExceeded", "emporion.errors.LimitExceeded",
@@ -82,6 +84,8 @@ def _replace_value(steps: list[bytes], _: Sequence[Conversation], choices: Choic
 
 def _change(holder: list[Any], key: int, choices: Choices) -> None:
     match choices.below(7):
+        case 0 if type(holder[key]) is str:
+            holder[key] = choices.of(TEXTS)
         case 0:
             holder[key] = _strange(choices)
         case 1:
@@ -99,6 +103,24 @@ def _change(holder: list[Any], key: int, choices: Choices) -> None:
             holder[key], holder[other] = holder[other], holder[key]
         case _:
             holder[key] = [choices.below(len(holder))]
+
+
+def _ask_again(steps: list[bytes], _: Sequence[Conversation], choices: Choices) -> None:
+    """Another question just before one that the visit asks, in the same chain: the host will answer it."""
+    calls = [n for n, step in enumerate(steps) if (_opened(step) or [0])[0] == 1]
+    if not calls:
+        return
+    at = choices.of(calls)
+    call = _opened(steps[at])
+    assert call is not None
+    call[1] = 100 + choices.below(8)
+    call[4] = choices.below(3)
+    call[5] = choices.of(MEMBERS)
+    if choices.below(2):
+        call[3] = _number(choices)
+    if choices.below(2):
+        call[6:8] = [[], _body(choices)]
+    steps[at:at] = [_closed(call, steps[at]), HOST]
 
 
 def _strange(choices: Choices, deep: int = 0) -> Any:
@@ -226,8 +248,8 @@ def _grow(steps: list[bytes], _: Sequence[Conversation], choices: Choices) -> No
 
 # The first is chosen by zeros; the one that finds most stands there most often.
 DEEDS: Final[tuple[Deed | None, ...]] = (
-    None, _replace_value, _replace_value, _replace_value, _insert_message, _insert_message, _alter_bytes, _borrow,
-    _drop, _repeat, _swap, _cut_off, _lie_about_length, _grow,
+    None, _replace_value, _replace_value, _replace_value, _replace_value, _ask_again, _ask_again, _ask_again,
+    _insert_message, _insert_message, _alter_bytes, _borrow, _drop, _repeat, _swap, _cut_off, _lie_about_length, _grow,
 )  # fmt: skip
 
 

@@ -83,7 +83,7 @@ def test_a_host_withstands_whatever_a_visit_says(under: Ordeal) -> None:
             under.settle()
             number += 1
     print(f"{under.examples - before} conversations: {dict(sorted(under.endings.items()))}")
-    assert under.endings["broke the rules"] and under.endings["went well"], "the fuzzer reaches too little"
+    assert {"broke the rules", "went well", "AgentError"} <= set(under.endings), "the fuzzer reaches too little"
 
 
 def _round(under: Ordeal, number: int, until_s: float) -> None:
