@@ -14,6 +14,7 @@ __all__ = ["Choices", "altered"]
 
 T = TypeVar("T")
 MOST_DEEDS: Final = 4
+MOST_BYTES: Final = 2_000_000  # of one message: half of what the host lets a visit say
 
 NUMBERS: Final = (0, 1, -1, 2, 3, 4, 7, 8, 13, 16, 127, 255, 4711, 10**6, 2**31, 2**32, 2**53, 2**61 - 1, 2**63 - 1,
                   -(2**63), 2**64 - 1)  # fmt: skip
@@ -107,12 +108,12 @@ def _change(holder: list[Any], key: int, choices: Choices) -> None:
 
 def _ask_again(steps: list[bytes], _: Sequence[Conversation], choices: Choices) -> None:
     """Another question just before one that the visit asks, in the same chain: the host will answer it."""
-    calls = [n for n, step in enumerate(steps) if (_opened(step) or [0])[0] == 1]
+    opened = {n: message for n, step in enumerate(steps) if (message := _opened(step)) is not None}
+    calls = [n for n, message in opened.items() if message[0] == 1 and len(message) >= 8]
     if not calls:
         return
     at = choices.of(calls)
-    call = _opened(steps[at])
-    assert call is not None
+    call = opened[at]
     call[1] = 100 + choices.below(8)
     call[4] = choices.below(3)
     call[5] = choices.of(MEMBERS)
@@ -242,7 +243,8 @@ def _grow(steps: list[bytes], _: Sequence[Conversation], choices: Choices) -> No
         return
     lists = [(holder, key) for holder, key in _places(message) if type(holder) is list and key < len(holder)]
     holder, key = choices.of(lists)
-    holder[key:key] = [holder[key]] * choices.of((10, 1_000, 20_000))
+    times = choices.of((10, 1_000, 20_000))
+    holder[key:key] = [holder[key]] * min(times, MOST_BYTES // len(steps[at]))
     steps[at] = _closed(message, steps[at])
 
 

@@ -20,6 +20,7 @@ from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
 SECONDS = float(os.environ.get("EMPORION_FUZZ_SECONDS", "20"))
+CONVERSATIONS = kept()
 ROUND = 250  # examples, after each of which the host must have nothing left of them
 
 
@@ -29,7 +30,7 @@ def under() -> Iterator[Ordeal]:
         yield under
 
 
-@pytest.mark.parametrize("conversation", kept(), ids=lambda one: one.scene)
+@pytest.mark.parametrize("conversation", CONVERSATIONS, ids=lambda one: one.scene)
 def test_a_recorded_conversation_is_still_one_that_a_visit_has(under: Ordeal, conversation: Conversation) -> None:
     """If not, the protocol has changed: record them anew, as conversations.py says."""
     answer = under.play(conversation)
@@ -45,6 +46,15 @@ def test_there_is_a_conversation_for_every_scene() -> None:
 
 def test_deciding_nothing_leaves_a_conversation_as_it_is() -> None:
     assert altered(kept(), Choices(b"")) == altered(kept(), Choices(bytes(100))) == kept()[0]
+
+
+@settings(max_examples=1500, deadline=None)
+@given(st.binary(max_size=96))
+def test_whatever_is_decided_a_conversation_comes_of_it_and_the_same_each_time(data: bytes) -> None:
+    conversation = altered(CONVERSATIONS, Choices(data))
+    assert conversation == altered(CONVERSATIONS, Choices(data))
+    assert conversation.scene in SCENES
+    assert all(type(step) is bytes and len(step) < 10_000_000 for step in conversation.steps)
 
 
 NONSENSE = {"zeros": bytes(64), "nothing": b"", "an empty frame": b"\0\0\0\5\1\0\0\0\0", "ones": b"\xff" * 9}
