@@ -177,7 +177,9 @@ class Peer:
             body = answer.body
             values = body.roots if is_plain(body) else self.decode(body, came)
             if len(values) != 1:
-                raise ProtocolError(f"a result of {len(values)} values")
+                broken = ProtocolError(f"a result of {len(values)} values")
+                self.driver.close(broken)
+                raise broken
             return values[0]
         assert type(answer) is Fault
         raise self.fault_in(answer, came)

@@ -234,14 +234,21 @@ class VisitPeer(Peer):
             self._loading = False
         if type(answer) is not list or len(answer) != len(handles):
             self._broken("a visit did not say what it loaded")
-        for handle, said in zip(handles, answer, strict=True):
-            match said:
-                case [int(number), list(methods)] if handle._reference.named:
-                    settle(handle, number, methods)  # a class or function may be there by more than one name
-                case [int(number), list(methods)] if self._settled(handle, number, methods) is handle:
-                    pass
-                case _:
-                    self._broken("a visit did not say what it loaded")
+        try:
+            for handle, said in zip(handles, answer, strict=True):
+                self._heed_loaded(handle, said)
+        except ProtocolError as error:
+            self.driver.close(error)
+            raise
+
+    def _heed_loaded(self, handle: Handle, said: object) -> None:
+        match said:
+            case [int(number), list(methods)] if handle._reference.named:
+                settle(handle, number, methods)  # a class or function may be there by more than one name
+            case [int(number), list(methods)] if self._settled(handle, number, methods) is handle:
+                pass
+            case _:
+                raise ProtocolError("a visit did not say what it loaded")
 
     def _settled(self, handle: Handle, number: int, methods: list[Any]) -> Handle:
         """The handle for object `number` of the visit: one for each object, for identity is part of a value."""
