@@ -1,0 +1,76 @@
+"""Ordinary Python means in a visit what it means in CPython: the programs in ``tests/ordinary`` run here and there.
+
+Each is a module with a class `Agent` whose method `run` gives plain data; what it gives and what it prints must agree.
+"""
+
+import ast
+import asyncio
+import io
+from collections.abc import Iterator
+from contextlib import redirect_stdout
+from pathlib import Path
+from types import CoroutineType, ModuleType
+from typing import Any, Final
+
+import emporion
+import pytest
+from emporion.runtime.events import one_line
+from emporion.runtime.sandbox.language.trial import Trial
+from emporion.tests.harbour import Ears, Harbour, Library, listening, open_host
+
+ORDINARY: Final = Path(__file__).parents[1] / "ordinary"
+PROGRAMS: Final = {path.stem: path.read_text(encoding="utf-8") for path in sorted(ORDINARY.glob("*.py"))}
+
+
+class Plain:
+    """A program as CPython runs it: its module, what `run` gave, all that was printed."""
+
+    def __init__(self, library: Library, source: str) -> None:
+        out = io.StringIO()
+        with redirect_stdout(out):
+            self.module: ModuleType = library.module(source)
+            self.result = self.module.Agent().run()
+            if type(self.result) is CoroutineType:
+                self.result = asyncio.run(self.result)
+        self.printed = out.getvalue()
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
+    library = Library(tmp_path_factory.mktemp("ordinary"))
+    yield library
+    library.close()
+
+
+@pytest.fixture(scope="module")
+def plain(library: Library) -> dict[str, Plain]:
+    return {name: Plain(library, source) for name, source in PROGRAMS.items()}
+
+
+@pytest.fixture
+def ears() -> Iterator[Ears]:
+    with listening() as ears:
+        yield ears
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_an_ordinary_program_does_in_a_visit_what_it_does_in_cpython(
+    name: str, plain: dict[str, Plain], harbour: Harbour
+) -> None:
+    here = plain[name]
+    there = harbour.stage(lambda agent: agent.run()).go(here.module.Agent())
+
+    assert repr(there) == repr(here.result) != "None"
+    assert harbour.ears.printed() == [one_line(line, 2000) for line in here.printed.splitlines()] != []
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_an_ordinary_program_passes_the_language_wall_alone(name: str, plain: dict[str, Plain]) -> None:
+    here = plain[name]
+    trial = Trial({here.module.__name__: PROGRAMS[name]})
+    result = trial.load(here.module.__name__, "Agent")().run()
+    if type(result) is CoroutineType:
+        result = asyncio.run(result)
+
+    assert repr(result) == repr(here.result)
+    assert trial.output == here.printed
