@@ -82,4 +82,13 @@ class Agent:
                 problems.append(f"{type(error).__name__}: {error}")
         del ferry.cars
         print(ship.motto, ship.motto, sep=" / ")
-        return problems, vars(ship), ferry.cars, Ferry.fields, Ship.fields, Ship.name.public, Ship.motto.__doc__, ship.crew
+        return (
+            problems,
+            vars(ship),
+            ferry.cars,
+            Ferry.fields,
+            Ship.fields,
+            Ship.name.public,
+            Ship.motto.__doc__,
+            ship.crew,
+        )
