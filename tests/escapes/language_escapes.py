@@ -170,6 +170,19 @@ run_time("making classes", "origin of Type", "import typing\nX = typing.get_orig
 run_time("making classes", "inherit from type", "class M(type): pass\nprint('ESCAPED')")
 run_time("making classes", "inherit from type of a class", "class M(type(int)): pass\nprint('ESCAPED')")
 run_time("making classes", "computed metaclass", "class X(**{'metaclass': lambda *a, **k: print('ESCAPED')}): pass")
+for _name, _statements in {
+    "called": "abc.ABCMeta('X', (), {})",
+    "with its own name given to another": "ABCMeta = lambda *a, **k: print('made')\nclass X(metaclass=ABCMeta): pass",
+    "with an attribute of its name": "class A:\n    ABCMeta = staticmethod(lambda *a, **k: 1)\nclass X(metaclass=A.ABCMeta): pass",
+    "inherited from": "class ABCMeta(abc.ABCMeta): pass\nclass X(metaclass=ABCMeta): pass",
+    "computed, with another": "class X(**{'metaclass': abc.ABCMeta.__class__}): pass",
+    "its new": "abc.ABCMeta.__new__(abc.ABCMeta, 'X', (), {})",
+    "its type": "type(abc.ABCMeta)('X', (), {})",
+    "its instance check": "isinstance(abc.ABC, abc.ABCMeta) or 1 / 0",
+}.items():
+    run_time("making classes", f"ABCMeta {_name}", f"import abc\n{_statements}\nprint('ESCAPED')")
+run_time("making classes", "ABCMeta over a library class", "import abc, fractions\nclass X(metaclass=abc.ABCMeta): pass\nX.register(fractions.Fraction)\nprint('ESCAPED')")
+run_time("making classes", "names of a class under ABCMeta", "import abc\nclass X(metaclass=abc.ABCMeta): pass\nX._abc_registry_clear()\nprint('ESCAPED')")
 compile_time("making classes", "metaclass keyword", "class X(metaclass=lambda *a, **k: print('ESCAPED')): pass")
 for _dunder in ("__class_getitem__", "__instancecheck__", "__subclasshook__", "__mro_entries__", "__prepare__", "__reduce__",
                 "__reduce_ex__", "__getattribute__", "__del__", "__class__", "__dict__", "__subclasscheck__", "__getinitargs__"):
@@ -257,6 +270,8 @@ for _builtin, _call in {
     compile_time("text to code", _builtin, f"x = {_call}\nprint('ESCAPED')", alone=_builtin != "help")
 run_time("text to code", "eval behind a star import", "from math import *\nX = {'eval': None}\nimport builtins\nprint('ESCAPED')")
 run_time("text to code", "get_type_hints", "import typing\ndef f(x: 'print(\"ESCAPED\")'): pass\ntyping.get_type_hints(f)")
+run_time("attribute walk", "what the library wrapped", "import contextlib, typing, functools\nx = functools.cache(len).__wrapped__\ny = typing.overload.__wrapped__\nprint('ESCAPED')", alone=False)
+run_time("attribute walk", "wrapped builtin of a cache", "import functools\nx = functools.cache(len).__wrapped__\nprint('ESCAPED')")
 run_time("text to code", "ForwardRef", "import typing\nx = typing.ForwardRef('int')\nprint('ESCAPED')")
 run_time(
     "text to code",
@@ -276,7 +291,7 @@ for _line in (
     "from json import decoder", "from json import scanner", "from re import _parser", "from enum import sys",
     "from dataclasses import sys", "from collections import _sys", "from typing import sys", "from random import _os",
     "from uuid import os", "from datetime import sys", "from contextlib import os", "from string import _re",
-    "from abc import ABCMeta", "from enum import EnumType", "from types import FunctionType", "from types import CodeType",
+    "from abc import _abc_init", "from enum import EnumType", "from types import FunctionType", "from types import CodeType",
     "from contextlib import redirect_stdout", "from typing import get_type_hints", "from functools import namedtuple",
     "import json.decoder", "import json.decoder as d", "from statistics import sys",
 ):

@@ -41,8 +41,8 @@ INDEX: Final[dict[str, tuple[str, str]]] = {
     "arithmetic": (
         "matrix",
         "def:__add__ def:__sub__ def:__mul__ def:__matmul__ def:__truediv__ def:__floordiv__ def:__mod__ "
-        "def:__divmod__ def:__pow__ def:__lshift__ def:__rshift__ def:__and__ def:__or__ def:__xor__ def:__neg__ def:__pos__ "
-        "def:__abs__ def:__invert__ def:__round__ def:__iadd__",
+        "def:__divmod__ def:__pow__ def:__lshift__ def:__rshift__ def:__and__ def:__or__ def:__xor__ def:__neg__ "
+        "def:__pos__ def:__abs__ def:__invert__ def:__round__ def:__iadd__",
     ),
     "reflected operands, conversions": (
         "reflected_operands",
@@ -54,7 +54,7 @@ INDEX: Final[dict[str, tuple[str, str]]] = {
         "lru_cache",
         "def:__getitem__ def:__setitem__ def:__delitem__ def:__contains__ def:__len__ @cached_property",
     ),
-    "abstract containers": ("abstract_shapes", "@abstractmethod class(ABC) class(Mapping) class(Set) .register()"),
+    "abstract classes": ("abstract_shapes", "@abstractmethod class(ABC) class(metaclass=) class(Mapping) .register()"),
     "context managers": (
         "context_managers",
         "def:__enter__ def:__exit__ @contextmanager With class(ContextDecorator) ExitStack()",

@@ -1,7 +1,7 @@
 """Abstract classes: shapes that have to say their area, containers that get the rest for free."""
 
 import math
-from abc import ABC, abstractmethod
+from abc import ABC, ABCMeta, abstractmethod
 from collections.abc import Hashable, Mapping, MutableSequence, Sequence, Set
 
 
@@ -110,13 +110,23 @@ class Square:
     area = 4
 
 
+class Solid(metaclass=ABCMeta):
+    @abstractmethod
+    def volume(self): ...
+
+
+class Cube(Solid):
+    def volume(self):
+        return 8
+
+
 Shape.register(Square)
 
 
 class Agent:
     def run(self):
         problems = []
-        for cls in (Shape, Half):
+        for cls in (Shape, Half, Solid):
             try:
                 cls()
             except TypeError:
@@ -135,5 +145,5 @@ class Agent:
             [list(bag & {1, 9}), sorted(bag | Bag([2])), bag <= {1, 2, 3}, bag.isdisjoint([5]), list(bag - {1})],
             [doubled.items, doubled.pop(), doubled.index(14)],
             [dict(defaults), defaults.get("z", 0), list(defaults.items()), defaults == {"a": 1, "b": 2}],
-            [isinstance(Square(), Shape), isinstance(down, Sequence), isinstance([], Hashable)],
+            [Cube().volume(), isinstance(Square(), Shape), isinstance(down, Sequence), isinstance([], Hashable)],
         )

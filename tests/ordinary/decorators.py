@@ -132,5 +132,5 @@ class Agent:
         print(greet("Olga"), greet.__name__, greet.__doc__, area.__name__, flaky.shout("hey"))
         area(2), area(3, h=3)
         print({name: function() for name, function in COMMANDS.items()})
-        wrapped = Flaky.ask.__wrapped__.__name__
+        wrapped = [Flaky.ask.__wrapped__.__name__, area.__wrapped__(5), functools.cache(stop).__wrapped__ is stop]
         return answers, Flaky.ask.attempts, area.calls, Flaky.shout.calls, Boat().describe(), Boat.tags, wrapped

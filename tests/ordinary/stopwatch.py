@@ -55,13 +55,14 @@ class Agent:
         real = Stopwatch()
         with real:
             work(1000)
+            time.sleep(0.002)
         moment = time.gmtime(86_400 * 365)
         print(time.strftime("%Y-%m-%d %H:%M:%S %j %a", moment), time.asctime(moment))
         parsed = time.strptime("2024-02-29 12:30", "%Y-%m-%d %H:%M")
         now = datetime.now(timezone.utc)
         return {
             "laps": [watch.laps, watch.total],
-            "real": [real.total >= 0, work.took >= 0, time.process_time() >= 0],
+            "real": [real.total >= 0.002, work.took >= 0, time.process_time() >= 0],
             "clock": [abs(time.time() - now.timestamp()) < 60, time.time_ns() > 1e18, now.year >= 2024],
             "monotonic": time.monotonic() <= time.monotonic(),
             "moment": [moment.tm_year, moment.tm_yday, moment.tm_wday, tuple(moment)[:3]],

@@ -1,8 +1,8 @@
 """The modules agents may import, in one table: every name is listed, nothing else of a module exists for agents.
 
 Imported whole when the zygote starts: inside a visit there is no file system to import from. What is left out, and why:
-`re.DEBUG` prints past us; `uuid.uuid1` asks the network card; `time.sleep` needs a system call visits do not have;
-`contextlib.redirect_stdout` and `chdir` alter the process; metaclasses (`ABCMeta`, `EnumType`) make classes from dicts;
+`re.DEBUG` prints past us; `uuid.uuid1` asks the network card; `contextlib.redirect_stdout` and `chdir` alter the process;
+metaclasses (`EnumType`) make classes from dicts, so `ABCMeta` is a word for class statements and nothing else;
 `typing.get_type_hints` evaluates text; `types.FunctionType` and its like take code objects; `decimal.DefaultContext`,
 `random._inst` and their like are shared; `mro`, frames and code appear nowhere.
 """
@@ -53,8 +53,9 @@ from . import (
     stdlib_enum,
     stdlib_functools,
     stdlib_graphlib,
+    stdlib_time,
 )
-from .builtin_table import ALLOWED_BASES
+from .builtin_table import ABCMETA, ALLOWED_BASES
 from .facade import Facade, make_facade
 from .formatting import formatter_class
 from .ownership import WRITABLE
@@ -113,7 +114,8 @@ def _of_no_world(name: str, package: str | None = None) -> NoReturn:
 _CONTENTS: Final[dict[str, dict[str, Any]]] = {
     "__future__": {name: getattr(__future__, name).getMandatoryRelease() for name in __future__.all_feature_names},
     "abc": _names(abc, "ABC get_cache_token")
-    | _replaced(stdlib_functools, "abstractmethod update_abstractmethods"),
+    | _replaced(stdlib_functools, "abstractmethod update_abstractmethods")
+    | {"ABCMeta": ABCMETA},
     "array": _names(array, "ArrayType array typecodes"),
     "base64": _names(
         base64,
@@ -221,7 +223,8 @@ _CONTENTS: Final[dict[str, dict[str, Any]]] = {
         time,
         """altzone asctime ctime daylight gmtime localtime mktime monotonic monotonic_ns perf_counter perf_counter_ns
         process_time process_time_ns strftime strptime struct_time time time_ns timezone tzname""",
-    ),
+    )
+    | _replaced(stdlib_time, "sleep"),
     "types": _names(
         types,
         """AsyncGeneratorType BuiltinFunctionType BuiltinMethodType CoroutineType DynamicClassAttribute EllipsisType
