@@ -87,8 +87,20 @@ class Enhanced:
     pass
 
 
+class Borg:
+    """All of them are one."""
+
+    _shared = {}
+
+    def __init__(self, **values):
+        self.__dict__ = self._shared
+        self.__dict__.update(values)
+
+
 class Agent:
     def run(self):
+        Borg(name="one")
+        second = Borg(size=2)
         record = Record(name="x", size=3)
         fields = ["size", "missing", "na" + "me"]
         values = [getattr(record, field, "-") for field in fields]
@@ -107,6 +119,7 @@ class Agent:
         bound = record.without
         return (
             values,
+            [second.name, second.size, vars(Borg())],
             str(record.without("size")),
             record == Record(name="x", size=3),
             run_suite(Suite()),

@@ -81,6 +81,15 @@ class Agent:
             a.rank = "2"
         except AttributeError as error:
             print(error)
+        for thing, name in ((1, "x"), ("a", "x"), ((1, 2), "first"), (range(3), "start"), (1j, "real")):
+            try:
+                setattr(thing, name, 0)
+            except AttributeError:
+                print(type(thing).__name__, "is immutable")
+        try:
+            int.zero = 0
+        except TypeError:
+            print("so is its class")
         try:
             hash(Unhashable())
         except TypeError as error:

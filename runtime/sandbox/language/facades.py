@@ -1,7 +1,8 @@
 """The modules agents may import, in one table: every name is listed, nothing else of a module exists for agents.
 
 Imported whole when the zygote starts: inside a visit there is no file system to import from. What is left out, and why:
-`re.DEBUG` prints past us; `uuid.uuid1` asks the network card; `contextlib.redirect_stdout` and `chdir` alter the process;
+`re.DEBUG` prints past us; `uuid.uuid1` asks the network card;
+`contextlib.redirect_stdout` and `chdir` alter the process;
 metaclasses (`EnumType`) make classes from dicts, so `ABCMeta` is a word for class statements and nothing else;
 `typing.get_type_hints` evaluates text; `types.FunctionType` and its like take code objects; `decimal.DefaultContext`,
 `random._inst` and their like are shared; `mro`, frames and code appear nowhere.
