@@ -272,6 +272,35 @@ run_time("text to code", "eval behind a star import", "from math import *\nX = {
 run_time("text to code", "get_type_hints", "import typing\ndef f(x: 'print(\"ESCAPED\")'): pass\ntyping.get_type_hints(f)")
 run_time("attribute walk", "what the library wrapped", "import contextlib, typing, functools\nx = functools.cache(len).__wrapped__\ny = typing.overload.__wrapped__\nprint('ESCAPED')", alone=False)
 run_time("attribute walk", "wrapped builtin of a cache", "import functools\nx = functools.cache(len).__wrapped__\nprint('ESCAPED')")
+for _name, _text in {
+    "a call": "print('ESCAPED')",
+    "a call in a subscript": "list[print('ESCAPED')]",
+    "a walrus": "(x := print('ESCAPED'))",
+    "a comprehension": "[print('ESCAPED') for _ in 'a']",
+    "a lambda": "(lambda: print('ESCAPED'))()",
+    "a condition": "int if print('ESCAPED') else int",
+    "an f-string": "f'{print(\"ESCAPED\")}'",
+    "in text in text": "'list[print(\"ESCAPED\")]'",
+    "behind |": "int | print('ESCAPED')",
+}.items():
+    run_time("text to code", f"get_type_hints with {_name}", f"import typing\nclass A:\n    x: {_text!r}\ntry: typing.get_type_hints(A)\nexcept TypeError: pass")
+for _name, _text in {
+    "builtins": "__builtins__", "the import function": "__import__", "class making": "__build_class__", "globals": "globals",
+    "eval": "eval", "a denied attribute": "int.__subclasses__", "a walk": "A.__mro__", "a wide letter": "int.__ｍro__",
+    "frames": "g.gi_frame", "the loader": "__loader__", "a private name": "json._default_encoder",
+    "a submodule": "json.decoder",
+}.items():
+    for _thing, _source in {"class": "class A:\n    x: T\n    g = (i for i in '')", "function": "g = (i for i in '')\nclass A: pass\ndef f(x: T): pass"}.items():
+        run_time(
+            "text to code",
+            f"get_type_hints of a {_thing} that names {_name}",
+            f"import typing, json\nT = {_text!r}\n{_source}\n"
+            f"try: x = typing.get_type_hints({'A' if _thing == 'class' else 'f'})['x']\nexcept TypeError: x = 1\nprint('ESCAPED')",
+            alone=_thing == "function",  # without a module of its own a class's names are not found
+        )
+run_time("text to code", "get_type_hints of the library's", "import typing, textwrap, statistics\ntyping.get_type_hints(statistics.NormalDist)\nprint('ESCAPED')")
+run_time("text to code", "get_type_hints with namespaces given", "import typing\ndef f(x: 'y.__globals__'): pass\ntry: typing.get_type_hints(f, {'y': f}, {'z': 1})\nexcept TypeError: pass\nprint('ESCAPED')")
+run_time("text to code", "get_type_hints of deep text", "import typing\ndef f(x: '(' * 900 + 'print' + ')' * 900): pass\ntyping.get_type_hints(f)\nprint('ESCAPED')", alone=False)
 run_time("text to code", "ForwardRef", "import typing\nx = typing.ForwardRef('int')\nprint('ESCAPED')")
 run_time(
     "text to code",
@@ -292,7 +321,7 @@ for _line in (
     "from dataclasses import sys", "from collections import _sys", "from typing import sys", "from random import _os",
     "from uuid import os", "from datetime import sys", "from contextlib import os", "from string import _re",
     "from abc import _abc_init", "from enum import EnumType", "from types import FunctionType", "from types import CodeType",
-    "from contextlib import redirect_stdout", "from typing import get_type_hints", "from functools import namedtuple",
+    "from contextlib import redirect_stdout", "from typing import ForwardRef", "from functools import namedtuple",
     "import json.decoder", "import json.decoder as d", "from statistics import sys",
 ):
     run_time("import", _line, f"{_line}\nprint('ESCAPED')", alone="datetime" not in _line)

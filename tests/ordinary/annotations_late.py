@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Protocol, Self, TypedDict, TypeVar
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    ClassVar,
+    Literal,
+    NamedTuple,
+    Protocol,
+    Self,
+    TypedDict,
+    TypeVar,
+    get_type_hints,
+)
 
 if TYPE_CHECKING:
     from nowhere import Unknown
@@ -69,6 +80,24 @@ def walk(node: Node | None, visitor: Visitor, *args: Any, depth: int = 0, **rest
     return max(walk(child, visitor, depth=depth + 1) for child in (node.left, node.right))
 
 
+def checked(function: Callable[..., T]) -> Callable[..., T]:
+    """Checks keyword arguments against the annotations."""
+
+    def wrapper(**values: Any) -> T:
+        hints = get_type_hints(function)
+        for name, value in values.items():
+            if not isinstance(value, hints[name]):
+                raise TypeError(f"{name} is {value!r}, which is no {hints[name]}")
+        return function(**values)
+
+    return wrapper
+
+
+@checked
+def scale(node: Node, factor: int | float = 1) -> float:
+    return node.value * factor
+
+
 def later_on(function: Callable[[T], Awaitable[T]], items: AsyncIterator[T]) -> Whatever[T]:  # noqa: F821
     return function
 
@@ -82,6 +111,11 @@ class Agent:
         depth = walk(root, printer)
         options: Options = {"depth": depth}
         print(list(root), printer.seen, options)
+        for function, values in ((scale, {"node": 3}), (lambda: get_type_hints(later_on), {})):
+            try:
+                function(**values)
+            except (TypeError, NameError) as error:
+                print(error)
         (undone): int  # noqa: F842
         return {
             "walk": walk.__annotations__,
@@ -90,5 +124,7 @@ class Agent:
             "printer": Printer.__annotations__,
             "row": [tuple(Row("a")), Row._fields, Row._field_defaults],
             "made": Node.made,
+            "hints": {name: str(hint) for name, hint in get_type_hints(Node).items()},
+            "scaled": scale(node=root, factor=1.5),
             "limit": limit,
         }

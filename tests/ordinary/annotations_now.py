@@ -25,6 +25,7 @@ from typing import (
     final,
     get_args,
     get_origin,
+    get_type_hints,
 )
 
 P = ParamSpec("P")
@@ -112,6 +113,8 @@ class Agent:
             "guard": [is_texts(["a"]), is_texts([1])],
             "arguments": Arguments(1, "b").args,
             "calls": logged.calls,
+            "hints": [str(get_type_hints(thing)) for thing in (old, Movie, Agent)],
+            "extras": str(get_type_hints(Movie, include_extras=True)["title"]),
             "cls": {name: str(kind) for name, kind in Agent.__annotations__.items()},
             "names": [UserId.__name__, P.__name__, str(R), typing.TYPE_CHECKING],
             "isinstance": [isinstance(3, int | str), isinstance(None, int | None)],

@@ -4,7 +4,7 @@ Imported whole when the zygote starts: inside a visit there is no file system to
 `re.DEBUG` prints past us; `uuid.uuid1` asks the network card;
 `contextlib.redirect_stdout` and `chdir` alter the process;
 metaclasses (`EnumType`) make classes from dicts, so `ABCMeta` is a word for class statements and nothing else;
-`typing.get_type_hints` evaluates text; `types.FunctionType` and its like take code objects; `decimal.DefaultContext`,
+`types.FunctionType` and its like take code objects; `decimal.DefaultContext`,
 `random._inst` and their like are shared; `mro`, frames and code appear nowhere.
 """
 
@@ -55,6 +55,7 @@ from . import (
     stdlib_functools,
     stdlib_graphlib,
     stdlib_time,
+    stdlib_typing,
 )
 from .builtin_table import ABCMETA, ALLOWED_BASES
 from .facade import Facade, make_facade
@@ -233,7 +234,8 @@ _CONTENTS: Final[dict[str, dict[str, Any]]] = {
     ),
     "typing": _names(typing, _TYPING_NAMES)
     | _replaced(stdlib_functools, "final get_origin runtime_checkable")
-    | _replaced(stdlib_collections, "NamedTuple TypedDict"),
+    | _replaced(stdlib_collections, "NamedTuple TypedDict")
+    | _replaced(stdlib_typing, "get_type_hints"),
     "unicodedata": _names(
         unicodedata,
         """bidirectional category combining decimal decomposition digit east_asian_width is_normalized lookup mirrored
