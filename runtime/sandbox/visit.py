@@ -9,6 +9,7 @@ import contextlib
 import marshal
 import os
 import socket
+import types
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import astuple
 from typing import Any, Final
@@ -141,8 +142,9 @@ class AgentsPeer(_JailPeer):
                 raise NoSuchAttribute(f"{type(export.obj).__qualname__} has no attribute {message.method!r}")
             return found
         if message.method == "__call__":
-            return export.obj(*args, **kwargs)  # not its attribute: in a class that is what its objects do when called
-        return super().invoke(asked, export, args, kwargs)
+            # Not its attribute: in a class that is what its objects do when called.
+            return _to_its_end(export.obj(*args, **kwargs))
+        return _to_its_end(super().invoke(asked, export, args, kwargs))
 
     def _describe(self, obj: object) -> list[Any]:
         """[number, names that can be called]: how a mobile object that stays here is known to the host."""
@@ -215,6 +217,25 @@ class AgentsPeer(_JailPeer):
     def call(self, target: int, op: int, method: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         self.flush()
         return super().call(target, op, method, args, kwargs)
+
+
+def _to_its_end(answer: Any) -> Any:
+    """What an agent's `async def` returns: nobody else has a loop to run it in. All other answers as they are.
+
+    A bare ``yield`` lets nobody else run, there is nobody; waiting for anything else is answered as asyncio does.
+    """
+    if type(answer) is not types.CoroutineType:
+        return answer
+    step, argument = answer.send, None
+    while True:
+        try:
+            waits_for = step(argument)
+        except StopIteration as ended:
+            return ended.value
+        if waits_for is None:
+            step, argument = answer.send, None
+        else:
+            step, argument = answer.throw, RuntimeError(f"Task got bad yield: {waits_for!r}")
 
 
 class CompilerPeer(_JailPeer):

@@ -3,12 +3,12 @@
 Imported whole when the zygote starts: inside a visit there is no file system to import from. What is left out, and why:
 
 - It steps out of the visit: `re.DEBUG` and `typing.reveal_type` print past us; `uuid.uuid1`, `uuid6` and `getnode` ask
-  the network card; `time.sleep`, `tzset`, `get_clock_info` and the clocks by number need system calls or files that
+  the network card; `time.tzset`, `get_clock_info` and the clocks by number need system calls or files that
   visits do not have; `contextlib.redirect_stdout`, `redirect_stderr` and `chdir` alter the process;
   `hashlib.file_digest` wants a file.
-- It makes classes or code, or reads text as code: metaclasses (`ABCMeta`, `EnumType`), `ReprEnum`, an empty
-  enumeration, `types.new_class`, `prepare_class`, `FunctionType`, `coroutine` and their like; `typing.ForwardRef`,
-  `get_type_hints`.
+- It makes classes or code, or reads text as code: metaclasses (`EnumType`; `ABCMeta` is a word for class statements
+  and nothing else), `ReprEnum`, an empty enumeration, `types.new_class`, `prepare_class`, `FunctionType`, `coroutine`
+  and their like; `typing.ForwardRef`.
 - It writes into what it is given, or into what all share: `enum.global_enum`, `abc.abstractproperty` and its like;
   `re.purge`, `typing.get_overloads`, `clear_overloads`, `zoneinfo.reset_tzpath`; `difflib.HtmlDiff`, which counts its
   tables in its class; `decimal.DefaultContext`, `BasicContext` and `ExtendedContext`; `random._inst`.
@@ -64,9 +64,11 @@ from . import (
     stdlib_enum,
     stdlib_functools,
     stdlib_graphlib,
+    stdlib_time,
+    stdlib_typing,
     stdlib_zoneinfo,
 )
-from .builtin_table import ALLOWED_BASES
+from .builtin_table import ABCMETA, ALLOWED_BASES
 from .facade import Facade, make_facade
 from .formatting import formatter_class
 from .ownership import WRITABLE
@@ -125,7 +127,8 @@ def _of_no_world(name: str, package: str | None = None) -> NoReturn:
 _CONTENTS: Final[dict[str, dict[str, Any]]] = {
     "__future__": {name: getattr(__future__, name).getMandatoryRelease() for name in __future__.all_feature_names},
     "abc": _names(abc, "ABC get_cache_token")
-    | _replaced(stdlib_functools, "abstractmethod update_abstractmethods"),
+    | _replaced(stdlib_functools, "abstractmethod update_abstractmethods")
+    | {"ABCMeta": ABCMETA},
     "array": _names(array, "ArrayType array typecodes"),
     "base64": _names(
         base64,
@@ -234,9 +237,10 @@ _CONTENTS: Final[dict[str, dict[str, Any]]] = {
     "time": _names(
         time,
         """altzone asctime ctime daylight gmtime localtime mktime monotonic monotonic_ns perf_counter
-        perf_counter_ns         process_time process_time_ns strftime strptime struct_time thread_time
+        perf_counter_ns process_time process_time_ns strftime strptime struct_time thread_time
         thread_time_ns time time_ns timezone tzname""",
-    ),
+    )
+    | _replaced(stdlib_time, "sleep"),
     "types": _names(
         types,
         """AsyncGeneratorType BuiltinFunctionType BuiltinMethodType CoroutineType DynamicClassAttribute EllipsisType
@@ -244,7 +248,8 @@ _CONTENTS: Final[dict[str, dict[str, Any]]] = {
     ),
     "typing": _names(typing, _TYPING_NAMES)
     | _replaced(stdlib_functools, "dataclass_transform final get_origin no_type_check runtime_checkable")
-    | _replaced(stdlib_collections, "NamedTuple TypedDict"),
+    | _replaced(stdlib_collections, "NamedTuple TypedDict")
+    | _replaced(stdlib_typing, "get_type_hints"),
     "unicodedata": _names(
         unicodedata,
         """bidirectional category combining decimal decomposition digit east_asian_width is_normalized lookup mirrored
