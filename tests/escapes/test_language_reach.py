@@ -10,10 +10,11 @@ import pytest
 from emporion.runtime.sandbox.language import watched
 from emporion.runtime.sandbox.language.builtin_table import agent_builtins
 from emporion.runtime.sandbox.language.facade import Facade
-from emporion.runtime.sandbox.language.facades import FACADES
+from emporion.runtime.sandbox.language.facades import FACADES, made_by_the_library
 from emporion.runtime.sandbox.language.guards import TYPE, may_private, type_of
 from emporion.runtime.sandbox.language.names import INTROSPECTION, Kind, kind_of
 from emporion.runtime.sandbox.language.ownership import may_store
+from emporion.runtime.sandbox.language.receivers import is_careless
 from emporion.runtime.sandbox.language.watched import read
 
 FORBIDDEN: Final = (types.ModuleType, types.FrameType, types.CodeType, types.TracebackType, types.CellType)
@@ -72,6 +73,7 @@ def reached() -> dict[int, tuple[str, Any]]:
     todo: list[tuple[str, Any]] = [(f"import {name}", facade) for name, facade in FACADES.items()]
     table = agent_builtins(lambda text: None, lambda *arguments: None)
     todo += [(name, value) for name, value in table.items() if name.isidentifier() and not name.startswith("__")]
+    todo += [(type(value).__name__, type_of(value)) for value in made_by_the_library()]
     seen: dict[int, tuple[str, Any]] = {}
     while todo:
         assert len(seen) < MOST_SEEN, f"the walk does not end: {todo[-1][0]}"
@@ -119,6 +121,15 @@ def test_no_shared_container_can_be_reached(world: list[tuple[str, Any]]) -> Non
 
 def test_nothing_shared_can_be_written(world: list[tuple[str, Any]]) -> None:
     assert [path for path, value in world if may_store(value)] == []
+
+
+def test_no_method_of_the_library_takes_any_object_for_its_own(world: list[tuple[str, Any]]) -> None:
+    """One that writes into its ``self``, or calls its class, would do that to whatever an agent calls it on."""
+    careless = [(path, value) for path, value in world if is_careless(value) and value.__module__ != Facade.__module__]
+    methods = [path for path, value in careless if "." in value.__qualname__.rpartition("<locals>.")[2]]
+
+    assert [path for path in methods if not path.endswith(".__new__")] == []
+    assert careless, "functions are held to nothing: the test looks at the right things"
 
 
 def test_every_introspection_name_of_this_python_is_known() -> None:
