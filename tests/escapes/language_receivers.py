@@ -83,7 +83,6 @@ next(this)
 for _name, _statements in {
     "Random.setstate": "import random\ntry: random.Random.setstate(F, (3, (), 1))\nexcept TypeError: pass\nprint('ESCAPED' if hasattr(F, 'gauss_next') else '')",
     "Random.gauss": "import random\nclass X:\n    gauss_next = 1.0\n    random = lambda: 0.5\nrandom.Random.gauss(X, 0, 1)\nprint('ESCAPED' if X.gauss_next is None else '')",
-    "SequenceMatcher.set_seq1": "import difflib\nF.a = 0 if 0 else None\n",
     "ExitStack.pop_all": "import contextlib\nclass X:\n    _exit_callbacks = 1\ncontextlib.ExitStack.pop_all(X())\nprint('ESCAPED')",
     "ExitStack.callback": "import contextlib\nclass X:\n    def _create_cb_wrapper(self, *a): return lambda: 0\n    def _push_exit_callback(self, f): self.f = f\nx = X()\ncontextlib.ExitStack.callback(x, print)\nprint('ESCAPED' if x.f else '')",
     "a context manager's __enter__": "import contextlib\n@contextlib.contextmanager\ndef g(): yield\nclass X:\n    args = kwds = func = 1\n    gen = iter([1])\nx = X(); x.args = x.kwds = x.func = 1\ntype(g()).__enter__(x)\nprint('ESCAPED')",
@@ -92,8 +91,7 @@ for _name, _statements in {
     "a classmethod hands on a descriptor": "import functools, textwrap\nclass A:\n    @functools.cached_property\n    def hacked(self): return 1\nclassmethod(A.hacked).__get__(None, textwrap.dedent)\nprint('ESCAPED' if textwrap.dedent.hacked else '')",
     "an alias marks what its origin returns": "import textwrap\nGA = type(list[int])\nGA(lambda: textwrap.dedent, int)()\nprint('ESCAPED')",
 }.items():
-    if "set_seq1" not in _name:
-        row("foreign receiver", _name, f"import fractions\nF = fractions.Fraction\n{_statements}")
+    row("foreign receiver", _name, f"import fractions\nF = fractions.Fraction\n{_statements}")
 row("foreign receiver", "SequenceMatcher.set_seq1", "import difflib, fractions\nclass X(fractions.Fraction): b = a = None\ndifflib.SequenceMatcher.set_seq1(X, 'x')\nprint('ESCAPED' if X.a == 'x' else '')")
 
 # --- names that are one thing now, another later

@@ -14,7 +14,7 @@ _HERE: Final = Path(__file__).parent
 _TABLE: Final[dict[str, Any]] = runpy.run_path(str(_HERE / "language_escapes.py"))
 _MORE: Final = [
     _TABLE["Escape"](*row)
-    for name in ("language_deputies", "language_receivers")
+    for name in ("language_deputies", "language_receivers", "hostile_walks", "hostile_library", "hostile_tricks")
     for row in runpy.run_path(str(_HERE / f"{name}.py"))["ROWS"]
 ]
 ESCAPES: Final[list[Any]] = [*_TABLE["ESCAPES"], *_MORE]
