@@ -1,4 +1,4 @@
-# ruff: noqa: E501, RUF001, RUF003  (rows of hostile source read better in one line; some hide behind odd letters)
+# ruff: noqa: E501, RUF001  (rows of hostile source read better in one line; some hide behind odd letters)
 """Agents as strangers would write them: bindings, class hooks, objects that lie, and the compiler itself.
 
 Also the plain ones, which ask for what they want: a file, the environment, a socket, a process. Rows as in
@@ -181,11 +181,11 @@ for _name, _source in {
     "a comment between": "(int\n# harmless\n.\n__base__)",
     "a carriage return in a comment": "# harmless\rint.__base__",
     "an encoding that hides a line": "# -*- coding: utf-7 -*-\nx = '+AAo-int.__base__'\nint.__base__",
-    "a lambda of lambdas": "x = " + "lambda: " * 90_000 + "1",
-    "a chain of comparisons": "x = 1" + " < 1" * 90_000 + "\nint.__base__",
-    "many branches": "if 1: pass\n" + "elif 1: pass\n" * 50_000 + "int.__base__",
-    "many decorators": "@print\n" * 90_000 + "def f(): pass\nint.__base__",
-    "many targets": "x = " * 90_000 + "int.__base__",
+    "a lambda of lambdas": "x = " + "lambda: " * 20_000 + "1",
+    "a chain of comparisons": "x = 1" + " < 1" * 20_000 + "\nint.__base__",
+    "many branches": "if 1: pass\n" + "elif 1: pass\n" * 20_000 + "int.__base__",
+    "many decorators": "@print\n" * 20_000 + "def f(): pass\nint.__base__",
+    "many targets": "x = " * 20_000 + "int.__base__",
     "a giant number": "x = 0x" + "f" * 900_000 + "\nint.__base__",
     "constants that fold": "x = " + "('a' * 4096) + " * 100 + "''\nint.__base__",
 }.items():
