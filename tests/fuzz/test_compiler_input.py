@@ -1,8 +1,7 @@
 """Mutated agents: whatever becomes of an ordinary source, it is refused by name, or runs and finds nothing.
 
-A few hundred in each run of the tests. For longer, give the number: ``EMPORION_FUZZ=100000 python -m pytest tests/fuzz``.
-What is found becomes a row of the tables in `tests/escapes`; a source that led somewhere new becomes a file of the
-corpus.
+A few hundred in each run of the tests. For longer, give the number: ``EMPORION_FUZZ=100000 pytest tests/fuzz``. What is
+found becomes a row of the tables in `tests/escapes`; a source that led somewhere new becomes a file of the corpus.
 """
 
 import os
@@ -105,7 +104,7 @@ def test_a_mutant_compiles_to_code_or_to_complaints(source: str) -> None:
 
 
 def test_the_telltales_are_what_escapes_print() -> None:
-    frames: Any = (each for each in ())
+    frames: Any = iter(each for each in "")
     for value in (frames.gi_frame, frames.gi_code, os, re):
         assert TELLTALE.search(repr(value))
     assert not TELLTALE.search("<module 'json' for agents> <class 'type'> <function f at 0x1>")
