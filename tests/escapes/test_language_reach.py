@@ -10,6 +10,7 @@ from emporion.runtime.sandbox.language.guards import TYPE
 from emporion.runtime.sandbox.language.names import INTROSPECTION
 from emporion.runtime.sandbox.language.ownership import may_store
 from emporion.runtime.sandbox.language.reach import FORBIDDEN, MAX_SEEN, MUTABLE, agents_roots, dangers, reached
+from emporion.runtime.sandbox.language.receivers import is_careless
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +71,15 @@ def test_what_is_dangerous_is_told_when_it_can_be_reached(value: Any, kind: str)
     """The walk that the tests above rest on, and `emporion check --module`, sees it two steps away."""
     found = dangers(reached([("import x", (types.MappingProxyType({"y": value}),))]))
     assert kind in {one.kind for one in found if one.path.startswith("import x")}
+
+
+def test_no_method_of_the_library_takes_any_object_for_its_own(world: list[tuple[str, Any]]) -> None:
+    """One that writes into its ``self``, or calls its class, would do that to whatever an agent calls it on."""
+    careless = [(path, value) for path, value in world if is_careless(value) and value.__module__ != Facade.__module__]
+    methods = [path for path, value in careless if "." in value.__qualname__.rpartition("<locals>.")[2]]
+
+    assert [path for path in methods if not path.endswith(".__new__")] == []
+    assert careless, "functions are held to nothing: the test looks at the right things"
 
 
 def test_every_introspection_name_of_this_python_is_known() -> None:

@@ -12,7 +12,11 @@ from emporion.runtime.sandbox.language.policy import PolicyRefused, compile_modu
 
 _HERE: Final = Path(__file__).parent
 _TABLE: Final[dict[str, Any]] = runpy.run_path(str(_HERE / "language_escapes.py"))
-_MORE: Final = [_TABLE["Escape"](*row) for row in runpy.run_path(str(_HERE / "language_deputies.py"))["ROWS"]]
+_MORE: Final = [
+    _TABLE["Escape"](*row)
+    for name in ("language_deputies", "language_receivers", "hostile_walks", "hostile_library", "hostile_tricks")
+    for row in runpy.run_path(str(_HERE / f"{name}.py"))["ROWS"]
+]
 ESCAPES: Final[list[Any]] = [*_TABLE["ESCAPES"], *_MORE]
 ids: Final = [f"{row.family}: {row.name}" for row in ESCAPES]
 
@@ -56,7 +60,7 @@ WALLED: Final = _EACH_ALONE.format(
 
 def run_all(program: str, rows: list[Any]) -> dict[str, str]:
     """What each row's source printed, or its error."""
-    sources = json.dumps([row.source for row in rows])
+    sources = json.dumps([row.source.replace("CANARY", __file__) for row in rows])
     run = subprocess.run(
         [sys.executable, "-c", program], input=sources, capture_output=True, text=True, check=True, timeout=300
     )

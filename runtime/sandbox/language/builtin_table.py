@@ -25,7 +25,7 @@ from .guards import (
 )
 from .guards import private as private_guard
 from .names import GUARD, PRIVATES, Kind, is_matchable, kind_of
-from .ownership import PURE, class_dict, describe, is_own_class, may_store, overridden
+from .ownership import PURE, UNDER_WAY, class_dict, describe, is_own_class, may_store, overridden, require_exact
 from .watched import read, watched
 
 __all__ = ["ABCMETA", "ALLOWED_BASES", "agent_builtins", "build_class", "make_print", "plain_print", "trim_match_args"]
@@ -48,8 +48,6 @@ _EXCEPTIONS: Final = [
 
 
 def _getattr(target: Any, name: str, *default: Any) -> Any:
-    if type(name) is not str:
-        raise TypeError(f"attribute name must be a string, not {describe(name)}")
     if len(default) > 1:
         raise TypeError(f"getattr expected at most 3 arguments, got {len(default) + 2}")
     try:
@@ -170,6 +168,7 @@ def build_class(body: Callable[..., Any], name: str, /, *bases: Any, **keywords:
         TypeError: A base that agents may not inherit from, a computed metaclass, or a method that would step into a
             library class's private workings.
     """
+    require_exact(keywords)
     if "metaclass" in keywords:
         if keywords["metaclass"] is not ABCMETA:
             raise TypeError("agents may not choose a metaclass: inherit from ABC or Enum instead")
@@ -187,12 +186,15 @@ def build_class(body: Callable[..., Any], name: str, /, *bases: Any, **keywords:
     if "_simple" in keywords:
         raise TypeError("_simple=True would leave an enumeration half made: leave it out")
     # Before there is a class: its bases' `__init_subclass__` would see it.
-    if privates := keywords.pop(PRIVATES, ()):
-        private = overridden(privates, resolved)
-        if private is not None:
-            text = f"class {name!r} may not define {private!r}: it is private to a library class it inherits from"
-            raise TypeError(text)
-    cls: type = builtins.__build_class__(body, name, *bases, **keywords)
+    private = overridden(keywords.pop(PRIVATES, ()), resolved)
+    if private is not None:
+        text = f"class {name!r} may not define {private!r}: it is private to a library class it inherits from"
+        raise TypeError(text)
+    UNDER_WAY.append(resolved)
+    try:
+        cls: type = builtins.__build_class__(body, name, *bases, **keywords)
+    finally:
+        UNDER_WAY.remove(resolved)
     trim_match_args(cls)
     return cls
 
@@ -238,6 +240,7 @@ _COMPILED_GUARDS: Final[dict[str, Any]] = {
     "store_dict": store_dict,
     "store_private": store_private,
     "store_watched": store_watched,
+    "staticmethod": staticmethod,
     "super": super,
     "type_of": type_of,
     "watched": watched,

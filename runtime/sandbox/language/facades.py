@@ -72,9 +72,10 @@ from .builtin_table import ABCMETA, ALLOWED_BASES
 from .facade import Facade, make_facade
 from .formatting import formatter_class
 from .ownership import WRITABLE
+from .receivers import hold_to_instances
 from .watched import read
 
-__all__ = ["FACADES", "RANDOM"]
+__all__ = ["FACADES", "RANDOM", "made_by_the_library"]
 
 # The generator behind the functions of agents' `random`; `World` seeds it, for forked visits would all draw the same.
 RANDOM: Final = random.Random()
@@ -117,6 +118,20 @@ _TYPING_NAMES: Final = """
 
 _abc: Final = make_facade("collections.abc", _names(collections.abc, _ABC_NAMES))
 
+
+
+def made_by_the_library() -> list[Any]:
+    """One object of each class that agents meet though no facade lists it."""
+    contexts: Any = contextlib
+    hints: Any = typing
+    generator: Any = random
+    return [
+        *(contexts.contextmanager(iter)(()), contexts.asynccontextmanager(iter)(()), generator.random.__self__),
+        *(dataclasses.field(), stdlib_functools.singledispatch(print), stdlib_collections.NamedTuple),
+        *(hints.List[int], hints.Union[int, str], hints.Callable[[int], int], hints.get_args(hints.List["int"])[0]),
+        *(hints.Literal[1], hints.Annotated[int, 1], hints.NewType("_", int), hints.Unpack[hints.TypeVarTuple("_")]),
+        *(hints.ParamSpec("_").args, hints.ParamSpec("_").kwargs, string.Template.pattern),
+    ]
 
 
 def _of_no_world(name: str, package: str | None = None) -> NoReturn:
@@ -293,3 +308,8 @@ WRITABLE.update(
         stdlib_collections.UserString,
     }
 )
+
+# Every class that is listed or whose objects are, and those whose objects the listed functions make.
+_LISTED: Final = [member for members in (*_CONTENTS.values(), {"abc": _abc, **_names(collections.abc, _ABC_NAMES)})
+                  for member in members.values()]
+hold_to_instances({each if isinstance(each, type) else type(each) for each in [*_LISTED, *made_by_the_library()]})

@@ -19,6 +19,7 @@ from .ownership import (
     is_own_module,
     is_pure,
     may_store,
+    replaced_below,
 )
 
 __all__ = [
@@ -116,7 +117,10 @@ def store_dict(target: Any) -> Any:
 
 def store_private(target: Any, name: str) -> Any:
     """`target` itself, if agents may set or delete its private `name`."""
-    return private_of(store(target), name)
+    private_of(store(target), name)
+    if issubclass(type(target), type) and is_risky(name) and replaced_below(target, name):
+        raise AttributeError(f"{name!r} of {describe(target)} would replace a private name of the library: rename it")
+    return target
 
 
 def enter(receiver: Any, names: tuple[str, ...], stores: bool) -> None:
@@ -124,7 +128,7 @@ def enter(receiver: Any, names: tuple[str, ...], stores: bool) -> None:
     if stores:
         store(receiver)
     for name in names:
-        private_of(receiver, name)
+        store_private(receiver, name) if stores else private_of(receiver, name)
 
 
 def write_name(target: Any, name: str) -> None:
@@ -141,7 +145,7 @@ def write_name(target: Any, name: str) -> None:
     if kind is Kind.DENIED or (is_dunder(name) and name not in SETTABLE_DUNDERS):
         raise AttributeError(f"agents may not write {name!r}: {why_denied(name)[0]}")
     if kind is Kind.PRIVATE:
-        private_of(target, name)
+        store_private(target, name)
 
 
 def store_watched(target: Any, name: str) -> Any:
@@ -198,9 +202,27 @@ TYPE.__name__ = TYPE.__qualname__ = "type"
 TYPE.__module__ = "builtins"
 
 
+class _AliasMeta(type):
+    """Makes `ALIAS` answer as `types.GenericAlias` does where that is harmless."""
+
+    def __call__(cls, *arguments: Any) -> Any:
+        raise TypeError("agents make aliases with brackets: write list[int]")
+
+    def __instancecheck__(cls, instance: object) -> bool:
+        return type(instance) is types.GenericAlias
+
+
+class ALIAS(metaclass=_AliasMeta):
+    """The type of ``list[int]``: the true one calls anything, and marks whatever object that returns."""
+
+
+ALIAS.__name__ = ALIAS.__qualname__ = "GenericAlias"
+ALIAS.__module__ = "types"
+
+
 def type_of(value: object) -> Any:
     """The type of `value`; for classes the harmless `TYPE`, never a metaclass: those can be called to make classes."""
     kind = type(value)
-    if kind not in PURE and issubclass(kind, type):
-        return TYPE
-    return kind
+    if kind in PURE:
+        return kind
+    return TYPE if issubclass(kind, type) else ALIAS if kind is types.GenericAlias else kind

@@ -19,7 +19,7 @@ from .transformer import AgentTransformer
 __all__ = ["MAX_SOURCE_BYTES", "POLICY_VERSION", "Complaint", "PolicyRefused", "compile_module"]
 
 # Raise it whenever the same source compiles to other code: code objects are cached by it.
-POLICY_VERSION: Final = 2
+POLICY_VERSION: Final = 3
 
 # Parsing takes up to 150 times the source in memory (measured: a list of small ints); a million bytes stay within the
 # compile jail's address space, and no module written by hand comes near it.

@@ -19,7 +19,7 @@ from . import watched
 from .builtin_table import agent_builtins
 from .extras import allow
 from .facade import Facade
-from .facades import FACADES
+from .facades import FACADES, made_by_the_library
 from .guards import TYPE, may_private, type_of
 from .insides import outside as road_outside
 from .names import Kind, kind_of
@@ -87,7 +87,8 @@ def agents_roots() -> list[tuple[str, Any]]:
     """What every agent starts from: the facades and the builtins, each with the words that lead to it."""
     table = agent_builtins(lambda text: None, lambda *arguments: None)
     roots: list[tuple[str, Any]] = [(f"import {name}", facade) for name, facade in FACADES.items()]
-    return roots + [(name, value) for name, value in table.items() if name.isidentifier() and not name.startswith("__")]
+    roots += [(name, value) for name, value in table.items() if name.isidentifier() and not name.startswith("__")]
+    return roots + [(type(value).__name__, type_of(value)) for value in made_by_the_library()]
 
 
 def reached(roots: Iterable[tuple[str, Any]], known: Iterable[int] = ()) -> Found:

@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from .attributes import Patterns
 from .bindings import Receiver, call, constant, guard
-from .names import CLASS_RECEIVERS, DEFINABLE, PRIVATES, is_dunder, is_risky, mangle
+from .names import CLASS_RECEIVERS, DEFINABLE, GUARD, PRIVATES, is_dunder, is_risky, mangle
 
 __all__ = ["AgentTransformer"]
 
@@ -135,9 +135,10 @@ class AgentTransformer(_Statements):
         """Library code goes on to write into what a class's `__new__` returned: its results are checked."""
         self.makers.add(node)
         for decorator in node.decorator_list:
-            name = decorator.id if isinstance(decorator, ast.Name) else ""
-            if name != "staticmethod" or name in self.bound:
+            if not (isinstance(decorator, ast.Name) and decorator.id == "staticmethod") or "staticmethod" in self.bound:
                 self.refuse(decorator, "decorated __new__", "what it returns must be seen", "call the function in it")
+            else:  # a star import, or a store into this module, could bind the name to something else
+                decorator.id = GUARD + "staticmethod"
 
     def visit_FunctionDef(self, node: Any) -> ast.AST:
         if not (self.scope.is_class and node.name in DEFINABLE - {"__slots__", "__match_args__", "__doc__"}):
