@@ -72,6 +72,7 @@ INDEX: Final[dict[str, tuple[str, str]]] = {
     "comprehensions": ("comprehensions", "ListComp SetComp DictComp GeneratorExp"),
     "closures, nonlocal, lambda": ("closures", "Nonlocal Lambda Global"),
     "decorators of one's own": ("decorators", "@retry(times=) @optional @Counted @with_repr @tagged(kind=) @command"),
+    "class decorators": ("class_decorators", ".__repr__ setattr() def:__init__ @registered @singleton @counted"),
     "star arguments": ("unpacking", "Starred f(*) f(**) def(*) def(**)"),
     "chained assignment": ("unpacking", "a=b="),
     "unpacking": ("unpacking", "a,b= a,*b= Starred"),
