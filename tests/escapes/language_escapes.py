@@ -188,6 +188,12 @@ for _dunder in ("__class_getitem__", "__instancecheck__", "__subclasshook__", "_
                 "__reduce_ex__", "__getattribute__", "__del__", "__class__", "__dict__", "__subclasscheck__", "__getinitargs__"):
     compile_time("making classes", f"defines {_dunder}", f"class X:\n    def {_dunder}(self, *a): pass\nprint('ESCAPED')")
     compile_time("making classes", f"binds {_dunder}", f"class X:\n    {_dunder} = None\nprint('ESCAPED')")
+for _dunder in ("__new__", "__match_args__", "__slots__", "__init_subclass__", "__set_name__", "__class_getitem__", "__subclasshook__",
+                "__getattribute__", "__del__", "__reduce__", "__bases__", "__mro_entries__"):
+    compile_time("making classes", f"{_dunder} put into a class", f"class X: pass\nX.{_dunder} = None\nprint('ESCAPED')", alone=_dunder != "__bases__")
+compile_time("making classes", "a module's __getattr__ from a function", "def f():\n    global __getattr__\n    def __getattr__(name): pass\nprint('ESCAPED')")
+compile_time("making classes", "a local __new__", "def f():\n    def __new__(cls): return print\n    return __new__\nprint('ESCAPED')")
+compile_time("making classes", "a dunder deleted", "class X:\n    def __init__(self): pass\ndel X.__init__\nprint('ESCAPED')")
 compile_time("making classes", "module by assignment", "class X:\n    __module__ = 'os'\nprint('ESCAPED')")
 compile_time("making classes", "qualname by assignment", "class X:\n    __qualname__ = 'Y'\nprint('ESCAPED')")
 compile_time("making classes", "dunder by for", "class X:\n    for __init__ in [1]: pass\nprint('ESCAPED')")
@@ -341,6 +347,18 @@ for _name, _statements in {
     "a facade by object.__setattr__": "import math\nobject.__setattr__(math, 'pi', 3)",
     "deleting from a facade": "import string\ndel string.digits",
     "a library class": "import fractions\nfractions.Fraction.limit_denominator = None",
+    "a dunder of a library class": "import fractions\nfractions.Fraction.__repr__ = lambda self: 'x'",
+    "a dunder of a library class by setattr": "import fractions\nsetattr(fractions.Fraction, '__init__', lambda *a: None)",
+    "a dunder of a library class in a loop": "import statistics\nfor statistics.NormalDist.__eq__ in [None]: pass",
+    "a dunder of a library class in a with": "import statistics, contextlib\nwith contextlib.nullcontext() as statistics.NormalDist.__hash__: pass",
+    "a dunder of an own object": "class X: pass\nX().__enter__ = 1",
+    "a dunder of an own function": "def f(): pass\nf.__get__ = 1",
+    "a dunder deleted from a library class": "import fractions\ndelattr(fractions.Fraction, '__add__')",
+    "what an own class was made of": "class X: pass\nsetattr(X, '__new__', lambda *a: print)",
+    "what an own class may be matched by": "class X: pass\nsetattr(X, '__match_args__', ('gi_frame',))",
+    "how an own class is reduced": "class X: pass\nsetattr(X, '__reduce__', lambda self: (print, ()))",
+    "how an own class finds attributes": "class X: pass\nsetattr(X, '__getattribute__', lambda self, name: 1)",
+    "who is a subclass": "class X: pass\nsetattr(X, '__subclasshook__', classmethod(lambda cls, c: True))",
     "the dict of a library function": "import textwrap\ntextwrap.fill.__dict__ = {}",
     "the dict of a library object": "import typing\ntyping.List.__dict__ = {}",
     "the dict of a library object in a loop": "import typing\nfor typing.Dict.__dict__ in [{'_name': 'x'}]: pass",

@@ -14,7 +14,9 @@ from types import CoroutineType, ModuleType
 from typing import Final
 
 import pytest
+from emporion.errors import LimitExceeded
 from emporion.runtime.events import one_line
+from emporion.runtime.options import Limits
 from emporion.runtime.sandbox.language.trial import Trial
 from emporion.tests.harbour import Harbour, Library
 
@@ -72,6 +74,7 @@ INDEX: Final[dict[str, tuple[str, str]]] = {
     "comprehensions": ("comprehensions", "ListComp SetComp DictComp GeneratorExp"),
     "closures, nonlocal, lambda": ("closures", "Nonlocal Lambda Global"),
     "decorators of one's own": ("decorators", "@retry(times=) @optional @Counted @with_repr @tagged(kind=) @command"),
+    "class decorators": ("class_decorators", ".__repr__ setattr() def:__init__ @registered @singleton @counted"),
     "star arguments": ("unpacking", "Starred f(*) f(**) def(*) def(**)"),
     "chained assignment": ("unpacking", "a=b="),
     "unpacking": ("unpacking", "a,b= a,*b= Starred"),
@@ -251,3 +254,9 @@ def test_an_ordinary_program_passes_the_language_wall_alone(name: str, plainly: 
 
     assert repr(result) == repr(here.result)
     assert trial.output == here.printed
+
+
+def test_a_sleep_that_is_too_long_meets_the_wall_clock(harbour: Harbour) -> None:
+    agent = harbour.library.agent("import time\nclass Agent:\n    def run(self):\n        time.sleep(600)\n")
+    with pytest.raises(LimitExceeded, match="wall_s"):
+        harbour.stage(lambda agent: agent.run(), limits=Limits(wall_s=0.3)).go(agent)

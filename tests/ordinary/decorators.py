@@ -102,6 +102,7 @@ def with_repr(cls):
         return f"<{cls.__name__} {vars(self)}>"
 
     cls.describe = describe
+    cls.__repr__ = lambda self: f"{describe(self)}!"
     return cls
 
 
@@ -133,4 +134,5 @@ class Agent:
         area(2), area(3, h=3)
         print({name: function() for name, function in COMMANDS.items()})
         wrapped = [Flaky.ask.__wrapped__.__name__, area.__wrapped__(5), functools.cache(stop).__wrapped__ is stop]
+        print(Boat())
         return answers, Flaky.ask.attempts, area.calls, Flaky.shout.calls, Boat().describe(), Boat.tags, wrapped

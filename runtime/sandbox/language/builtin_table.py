@@ -18,13 +18,14 @@ from .guards import (
     private_of,
     store,
     store_dict,
+    store_method,
     store_private,
     store_watched,
     type_of,
     write_name,
 )
 from .guards import private as private_guard
-from .names import GUARD, PRIVATES, Kind, is_matchable, kind_of
+from .names import GUARD, PATCHABLE, PRIVATES, Kind, is_matchable, kind_of
 from .ownership import PURE, UNDER_WAY, class_dict, describe, is_own_class, may_store, overridden, require_exact
 from .watched import read, watched
 
@@ -73,6 +74,8 @@ def _setattr(target: Any, name: str, value: Any) -> None:
 
 def _delattr(target: Any, name: str) -> None:
     write_name(target, name)
+    if name in PATCHABLE:
+        raise AttributeError(f"agents may set {name!r} of a class, not delete it")
     delattr(target, name)
 
 
@@ -238,6 +241,7 @@ _COMPILED_GUARDS: Final[dict[str, Any]] = {
     "pure": PURE,
     "store": store,
     "store_dict": store_dict,
+    "store_method": store_method,
     "store_private": store_private,
     "store_watched": store_watched,
     "staticmethod": staticmethod,

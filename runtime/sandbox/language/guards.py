@@ -8,7 +8,7 @@ import types
 from decimal import Decimal
 from typing import Any, Final
 
-from .names import SETTABLE_DUNDERS, Kind, is_dunder, is_risky, kind_of, why_denied
+from .names import PATCHABLE, SETTABLE_DUNDERS, Kind, is_dunder, is_risky, kind_of, why_denied
 from .ownership import (
     PURE,
     class_dict,
@@ -31,6 +31,7 @@ __all__ = [
     "private_of",
     "store",
     "store_dict",
+    "store_method",
     "store_private",
     "store_watched",
     "type_of",
@@ -115,6 +116,19 @@ def store_dict(target: Any) -> Any:
     raise AttributeError(f"agents set the __dict__ of objects of their own classes only, not of a {describe(target)}")
 
 
+def store_method(target: Any) -> Any:
+    """`target` itself, if it is a class of the agent's own: such may get dunder methods after they are made.
+
+    Nothing comes of it that plain assignment in the class's body could not bring about.
+
+    Raises:
+        AttributeError, TypeError: It is something else.
+    """
+    if issubclass(type(store(target)), type):
+        return target
+    raise AttributeError(f"dunder methods belong to classes: set it on the class, not on a {describe(target)}")
+
+
 def store_private(target: Any, name: str) -> Any:
     """`target` itself, if agents may set or delete its private `name`."""
     private_of(store(target), name)
@@ -141,6 +155,9 @@ def write_name(target: Any, name: str) -> None:
     if type(name) is not str:
         raise TypeError(f"attribute name must be a string, not {describe(name)}")
     store(target)
+    if name in PATCHABLE:
+        store_method(target)
+        return
     kind = kind_of(name)
     if kind is Kind.DENIED or (is_dunder(name) and name not in SETTABLE_DUNDERS):
         raise AttributeError(f"agents may not write {name!r}: {why_denied(name)[0]}")

@@ -16,6 +16,7 @@ __all__ = [
     "INTROSPECTION",
     "MODULE_DUNDERS",
     "NAMES_LOADED",
+    "PATCHABLE",
     "PRIVATES",
     "SETTABLE_DUNDERS",
     "VETTED_PRIVATE",
@@ -77,6 +78,11 @@ DEFINABLE: Final = frozenset(
     post_init slots match_args doc getstate setstate
     """.split()
 )
+
+# What may also be put into a class of the agent's own after it is made, by a decorator say. Not what is checked where
+# it is written (what `__new__` returns, the names in the two lists), nor what only a class statement gives its meaning.
+_ONLY_WRITTEN: Final = {"__new__", "__slots__", "__match_args__", "__doc__", "__init_subclass__", "__set_name__"}
+PATCHABLE: Final = DEFINABLE - _ONLY_WRITTEN
 
 # Reading these hands out a way to alter things, or something that is not what it seems: a guard decides by the object.
 _WATCHED_DUNDERS: Final = frozenset(

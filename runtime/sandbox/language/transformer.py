@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from .attributes import Patterns
 from .bindings import Receiver, call, constant, guard
-from .names import CLASS_RECEIVERS, DEFINABLE, GUARD, PRIVATES, is_dunder, is_risky, mangle
+from .names import CLASS_RECEIVERS, DEFINABLE, GUARD, PATCHABLE, PRIVATES, is_dunder, is_risky, mangle
 
 __all__ = ["AgentTransformer"]
 
@@ -141,7 +141,9 @@ class AgentTransformer(_Statements):
                 decorator.id = GUARD + "staticmethod"
 
     def visit_FunctionDef(self, node: Any) -> ast.AST:
-        if not (self.scope.is_class and node.name in DEFINABLE - {"__slots__", "__match_args__", "__doc__"}):
+        # In a function such a name is a variable like others: what a class decorator will put into a class.
+        may_define = DEFINABLE - {"__slots__", "__match_args__", "__doc__"} if self.scope.is_class else PATCHABLE
+        if not (node.name in may_define and (self.scope.is_class or self.scope.is_function)):
             self.check_binding(node, node.name)
         if self.scope.is_class and node.name == "__new__":
             self._maker(node)
