@@ -154,3 +154,4 @@ for _name, _statements in {
 }.items():
     row("text to code", f"signature {_name}", f"import dataclasses\nclass B:\n    'B(a=os.name)\\n--\\n\\n'\n{_statements}\nprint('ESCAPED' if 'posix' in str(A.__doc__) else '')", alone="changes" not in _name and "place" not in _name)
 row("deputy", "__new__ under a staticmethod that is another", "import agent.trial as here\nhere.staticmethod = lambda f: lambda *a: print('ESCAPED')\nclass A:\n    @staticmethod\n    def __new__(cls): return 1\nA()", alone=False)
+row("exception", "object of an AttributeError by copy", "import copy, math\ntry: math.nope\nexcept AttributeError as e:\n    print('ESCAPED' if vars(copy.copy(e)).get('obj') or vars(copy.deepcopy(e)).get('obj') else '')", alone=False)

@@ -48,6 +48,17 @@ def _mend_re() -> None:
         if hasattr(re, name):
             setattr(re, name, _with_exact(getattr(re, name)))
 
+    # From Python 3.12 on, C keeps the cached function once it has used it; what it caches comes from this one.
+    parse_template = re._parser.parse_template  # type: ignore[attr-defined]
+
+    def parse_exact(source: Any, pattern: Any) -> Any:
+        if _exact(source) is not source:
+            raise TypeError("a template must be str or bytes, not of a class of your own")
+        return parse_template(source, pattern)
+
+    if hasattr(re, "_compile_template"):
+        re._parser.parse_template = parse_exact  # type: ignore[attr-defined]
+
     def missing(cls: Any, value: Any) -> Any:
         return super(re.RegexFlag, cls)._missing_(_exact(value))  # it is kept under this value
 
