@@ -114,7 +114,7 @@ for _name, _statements in {
     "match args that are a list": "class A:\n    __match_args__ = ['gi_frame'].copy()",
     "a metaclass": "class M(type): pass\nclass A(metaclass=M): pass",
     "a metaclass that is a function": "def m(n, b, d): return d\nclass A(metaclass=m): pass",
-    "a metaclass of a library's": "import abc\nclass A(metaclass=abc.ABCMeta): pass",
+    "a metaclass of a library's": "import enum\nclass A(metaclass=enum.EnumType): pass",
 }.items():
     row("hook of a class", _name, f"{_statements}\nprint('ESCAPED')", stop="compile")
 for _name, _statements in {
@@ -124,7 +124,7 @@ for _name, _statements in {
     "a base that is an iterator's type": "class A(type(iter([]))): pass",
     "a base by an alias": "import types\nclass A(type(list[int])(type(lambda: 0), ())): pass",
     "slots by setattr": "class A: pass\nsetattr(A, '__slots__', ('a',))",
-    "a hash by setattr": "class A: pass\nsetattr(A, '__ha' + 'sh__', lambda s: 1)",
+    "a hash by setattr": "import fractions\nsetattr(fractions.Fraction, '__ha' + 'sh__', lambda s: 1)",
     "a new by setattr": "class A: pass\nsetattr(A, '__new__', lambda c: 5)",
     "a class attribute by object": "class A: pass\nclass B: pass\nobject.__setattr__(A(), '__cl' + 'ass__', B)",
     "a class attribute by super": "class B: pass\nclass A:\n    def f(self): super().__setattr__('__cl' + 'ass__', B)\nA().f()",

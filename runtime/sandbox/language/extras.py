@@ -18,6 +18,7 @@ from .builtin_table import ALLOWED_BASES
 from .facade import Facade, make_facade
 from .facades import FACADES
 from .names import Kind, kind_of
+from .receivers import hold_to_instances
 
 __all__ = ["allow", "facades_of", "public_names"]
 
@@ -48,7 +49,9 @@ def allow(names: Sequence[str], folders: Sequence[str] = ()) -> None:
     for name, facade in facades_of(modules).items():
         FACADES[name] = facade
         values = [getattr(facade, member) for member in facade.__all__]
-        ALLOWED_BASES.update(value for value in values if isinstance(value, type) and not issubclass(value, type))
+        classes = {value for value in values if isinstance(value, type) and not issubclass(value, type)}
+        hold_to_instances(classes)
+        ALLOWED_BASES.update(classes)
 
 
 def _imported(name: str) -> ModuleType:

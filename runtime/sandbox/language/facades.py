@@ -311,5 +311,5 @@ WRITABLE.update(
 
 # Every class that is listed or whose objects are, and those whose objects the listed functions make.
 _LISTED: Final = [member for members in (*_CONTENTS.values(), {"abc": _abc, **_names(collections.abc, _ABC_NAMES)})
-                  for member in members.values()]
+                  for member in members.values() if not isinstance(member, Facade)]
 hold_to_instances({each if isinstance(each, type) else type(each) for each in [*_LISTED, *made_by_the_library()]})

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from .names import is_dunder
-from .ownership import class_dict, class_mro, describe, is_own_class, is_own_function
+from .ownership import class_dict, class_mro, describe, is_own_class, is_own_function, namespace_of
 from .watched import read
 
 __all__ = ["get_type_hints"]
@@ -46,7 +46,7 @@ def get_type_hints(obj: Any, globalns: Any = None, localns: Any = None, include_
     elif issubclass(type(obj), type) and is_own_class(obj):
         for base in reversed(class_mro(obj)):
             if is_own_class(base):
-                space = class_dict(base)["__module__"].namespace
+                space = namespace_of(class_dict(base)["__module__"])
                 _add(hints, _TRUE_ANNOTATIONS(base), [*given, space, class_dict(base), space["__builtins__"]])
     else:
         raise TypeError(f"get_type_hints() takes a function or class of your own, not {describe(obj)}")
