@@ -4,6 +4,7 @@ Every byte is a peer's. Mutable objects are made empty first and filled afterwar
 frozensets and exceptions are built when first referred to, after their depth is known to be bounded.
 """
 
+import contextlib
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
@@ -12,6 +13,7 @@ from ...validators.consignment import Consignment
 from .audit import EAGER, TooMuch, audit, check_hashes
 from .blobs import Blobs
 from .bounds import BOUNDS, Bounds
+from .collected import begin, finish
 from .enums import read_enum, read_flag
 from .hooks import DecodeHooks
 from .kinds import PLAIN, Item, Kind, Row, Tag
@@ -56,7 +58,7 @@ class _Decoder:
     """One message's rows becoming objects."""
 
     __slots__ = (
-        *("_blobs", "_bounds", "_completed", "_goods", "_hooks", "_keys", "_kinds", "_layouts"),
+        *("_blobs", "_bounds", "_collections", "_completed", "_goods", "_hooks", "_keys", "_kinds", "_layouts"),
         *("_objects", "_rows", "_shells", "_state", "_suspect", "_waiting"),
     )
 
@@ -81,6 +83,7 @@ class _Decoder:
         self._layouts: dict[int, tuple[Portable, tuple[str, ...]]] = {}  # PORTABLE rows read so far
         self._waiting: list[int] = []  # rows to fill or build
         self._shells: list[int] = []  # MOBILE rows
+        self._collections: dict[int, int] = {}  # rows of contents: of which COLLECTION row
         self._completed: set[int] = set()  # rows whose hash may be taken
         self._suspect = False  # whether keys refer to other rows
 
@@ -95,6 +98,8 @@ class _Decoder:
         for number in self._waiting:
             if self._state[number] == _WAITING:
                 self._finish(number)
+        for inner, number in self._collections.items():
+            finish(self._objects[number], self._objects[inner])
         values = roots if self._plain(roots) else self._values(roots)
         for number in order:
             self._fill_shell(number)
@@ -229,6 +234,17 @@ class _Decoder:
         if len(row) != 2 or type(row[1]) is not list or row[1][:1] != [Tag.BYTES]:
             raise ProtocolError("a bytearray without its bytes")
         self._objects[number] = bytearray(self._blobs.take(row[1], share=False))
+
+    def _open_collection(self, number: int, row: Row) -> None:
+        match row:
+            case [_, str() | None as name, str() | int() | None as parameter, [int() as inner]]:
+                kind = self._kinds[inner] if 0 <= inner < len(self._kinds) else None
+                if kind in (Kind.LIST, Kind.DICT, Kind.DICT_LIKE) and inner not in self._collections:
+                    self._collections[inner] = number
+                    with contextlib.suppress(ValueError):
+                        self._objects[number] = begin(name, parameter, list if kind == Kind.LIST else dict)
+                        return
+        raise ProtocolError("a collection that there is not, or whose contents are not its own")
 
     def _open_capability(self, number: int, row: Row) -> None:
         payload = row[1:]
@@ -417,4 +433,5 @@ _OPEN: Final[dict[int, Callable[[_Decoder, int, Row], None]]] = {
     Kind.PORTABLE: _Decoder._open_portable,
     Kind.PORTABLE_LIKE: _Decoder._open_portable_like,
     Kind.EXCEPTION: _Decoder._open_exception,
+    Kind.COLLECTION: _Decoder._open_collection,
 }

@@ -2,6 +2,7 @@
 
 import builtins
 import re
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -150,7 +151,7 @@ def is_bearable(error: BaseException) -> bool:
             characters -= len(one)
         elif isinstance(one, dict):
             inside = (*one.keys(), *one.values()) if len(one) <= parts else one
-        elif isinstance(one, list | tuple | set | frozenset):
+        elif isinstance(one, list | tuple | set | frozenset | deque):
             inside = one
         elif isinstance(one, BaseException):
             notes = one.__dict__.get("__notes__")

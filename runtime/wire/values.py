@@ -10,6 +10,7 @@ from typing import Any, Final
 from ...errors import EmporionError, ValueNotPortable
 from .audit import TooMuch, audit, check_hashes
 from .bounds import BOUNDS, Bounds
+from .collected import COLLECTIONS, taken_apart
 from .enums import enum_item
 from .hooks import EncodeHooks, Mobile, Named
 from .kinds import PLAIN, Item, Kind, Row, Tag
@@ -210,6 +211,13 @@ class _Encoder:
     def _bytearray(self, obj: Any) -> Row:
         return [Kind.BYTEARRAY, self._bytes(bytes(obj))]
 
+    def _collection(self, obj: Any) -> Row:
+        try:
+            parameter, inner = taken_apart(obj)
+        except (ValueError, RuntimeError) as error:  # RuntimeError: another thread is changing it
+            raise self._refusal(len(self._rows), str(error)) from None
+        return [Kind.COLLECTION, COLLECTIONS[type(obj)], parameter, *self._items([inner])]
+
     def _other(self, obj: object) -> Row:
         """An object that is no builtin value: registered, exposed, mobile, or an exception; else it stays here."""
         row = len(self._rows)
@@ -283,6 +291,7 @@ _WRITE_ROW: Final[dict[type, Callable[[_Encoder, Any], Row]]] = {
     frozenset: _Encoder._set,
     dict: _Encoder._dict,
     bytearray: _Encoder._bytearray,
+    **dict.fromkeys(COLLECTIONS, _Encoder._collection),
 }
 
 

@@ -20,6 +20,7 @@ SANS_IO = [
     "runtime/wire/blobs.py",
     "runtime/wire/bounds.py",
     "runtime/wire/codecs.py",
+    "runtime/wire/collected.py",
     "runtime/wire/decode.py",
     "runtime/wire/enums.py",
     "runtime/wire/faults.py",
