@@ -3,7 +3,7 @@ VENV   := .venv
 PYTHON ?= python3
 PY     := $(VENV)/bin/python
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint bench fuzz clean
 
 demo: $(VENV)/.ready
 	$(PY) -m emporion demo
@@ -19,6 +19,11 @@ bench: $(VENV)/.ready
 	# Without a network the peers stay away, and the benchmark says so.
 	-$(PY) -m pip install --quiet --disable-pip-version-check -e '.[bench]'
 	$(PY) benchmarks/run.py $(BENCH)
+
+# `make fuzz SECONDS=3600`: the fuzzers alone, for longer than in `make test`.
+SECONDS ?= 600
+fuzz: $(VENV)/.ready
+	EMPORION_FUZZ_SECONDS=$(SECONDS) $(PY) -m pytest -s tests/fuzz
 
 $(VENV)/.ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)

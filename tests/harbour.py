@@ -22,6 +22,16 @@ E = TypeVar("E")
 PASSPHRASE = "pw"
 ANSWER_S = 60.0  # nothing here takes seconds; a test that fails should still end
 
+WORKER = """
+class Agent:
+    def __init__(self):
+        self.done = []
+
+    def work(self, desk=None):
+        self.done.append(sum(range(1000)))
+        return self.done[-1]
+"""
+
 _numbers = itertools.count(1)
 
 
@@ -196,3 +206,28 @@ def in_thread(work: Callable[[], Any]) -> Callable[[], Any]:
         return value
 
     return result
+
+
+def neighbours(harbour: Harbour) -> Callable[[], None]:
+    """Benign agents of another client, at work from now on; gives what ends them and checks that each came home."""
+    agent = harbour.library.agent(WORKER)
+    proxy = harbour.stage(lambda visitor: (visitor.work(), visitor)[1])
+    assert proxy.go(agent).done  # its zygote is up, its code is here
+    enough = threading.Event()
+
+    def keep_working() -> int:
+        visits = 0
+        while not enough.is_set() or visits < 3:
+            begun_s = time.monotonic()
+            assert proxy.go(agent).done == [499500]
+            assert time.monotonic() - begun_s < 10
+            visits += 1
+        return visits
+
+    visits = in_thread(keep_working)
+
+    def check() -> None:
+        enough.set()
+        assert visits() >= 3
+
+    return check

@@ -18,7 +18,7 @@ from typing import Any, Final
 from ...errors import SandboxUnavailable
 from .libc import call
 
-__all__ = ["ALLOWED", "REFUSED", "Program", "build", "number_of"]
+__all__ = ["ALLOWED", "REFUSED", "Program", "build", "library_version", "number_of"]
 
 ALLOWED: Final = (
     # the one socket; vectored forms so that large values go without being joined first
@@ -65,6 +65,7 @@ REFUSED: Final = (
     *("nanosleep", "clock_nanosleep", "clock_getres", "gettimeofday", "time", "clock_settime"),
 )
 
+_SONAME: Final = "libseccomp.so.2"
 _SECCOMP_MODE_FILTER: Final = 2
 _PR_SET_SECCOMP: Final = 22
 _FILTER_BYTES: Final = 8  # struct sock_filter
@@ -88,6 +89,30 @@ class Program:
     def load(self) -> None:
         """Put this process under the program, for good; needs no_new_privs. Raises `OSError`."""
         call("prctl", _PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, ctypes.addressof(self._program), 0, 0)
+
+    def try_out(self) -> None:
+        """Load it in a child: building needs libseccomp alone, loading a kernel that lets us. Needs no_new_privs.
+
+        Raises:
+            SandboxUnavailable: it cannot be loaded here.
+        """
+        child = os.fork()
+        if child == 0:
+            status = errno.EINVAL
+            try:
+                self.load()
+                status = 0
+            except OSError as error:
+                status = error.errno or status
+            finally:
+                os._exit(status)
+        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        if status:
+            why = os.strerror(status) if status > 0 else f"signal {-status}"
+            raise SandboxUnavailable(
+                f"seccomp programs cannot be loaded here ({why}): the kernel needs CONFIG_SECCOMP_FILTER, and a "
+                "container must not keep prctl(PR_SET_SECCOMP) from its processes"
+            )
 
 
 def build() -> Program:
@@ -138,13 +163,28 @@ def number_of(name: str) -> int:
     return int(seccomp.resolve_syscall(seccomp.Arch.NATIVE, name))
 
 
+class _Version(ctypes.Structure):
+    """struct scmp_version."""
+
+    _fields_ = (("major", ctypes.c_uint), ("minor", ctypes.c_uint), ("micro", ctypes.c_uint))
+
+
+def library_version() -> str:
+    """Which libseccomp is here, as "2.5.4". Raises `SandboxUnavailable` where none is, or no binding to it."""
+    _library()
+    version = ctypes.CDLL(_SONAME).seccomp_version
+    version.restype = ctypes.POINTER(_Version)
+    found = version().contents
+    return f"{found.major}.{found.minor}.{found.micro}"
+
+
 def _library() -> Any:
     """pyseccomp, imported without the helper programs that `ctypes.util.find_library` would run.
 
     The zygote has an empty environment, no PATH, and should start nothing: the dynamic loader finds a library by
     its versioned name alone.
     """
-    names = {"c": None, "seccomp": "libseccomp.so.2"}
+    names = {"c": None, "seccomp": _SONAME}
     finder = ctypes.util.find_library
     ctypes.util.find_library = names.get  # type: ignore[assignment]
     try:

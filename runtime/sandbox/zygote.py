@@ -110,7 +110,7 @@ class Zygote:
         """Import all that visits run, while files can still be read."""
         if start.os_wall:
             build()  # imports and opens libseccomp
-        return Entry.load(start.entry)
+        return Entry.load(start.entry, start.modules, start.path)
 
     def _close_walls(self, start: Start, names: list[str], notes: list[str]) -> WallReport:
         empty_root, abi = False, 0
@@ -125,8 +125,13 @@ class Zygote:
         drop_capabilities()
         set_dumpable(False)
         die_with_parent(signal.SIGKILL)  # after the last change of credentials, which clears it
-        set_no_new_privs()
-        if start.os_wall:
+        try:
+            set_no_new_privs()
+        except OSError as error:
+            text = f"no_new_privs is refused here ({error}): Linux 3.5 or newer is needed, and no container in the way"
+            raise SandboxUnavailable(text) from None
+        if self._program is not None:
+            self._program.try_out()
             abi = landlock.deny_all(number_of)
             if not abi:
                 notes.append("Landlock is missing: it needs Linux 5.13, lsm=landlock at boot and libseccomp 2.5.2")

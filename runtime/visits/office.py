@@ -7,8 +7,10 @@ from typing import Any, Protocol
 
 from ...errors import EmporionError
 from ..code.admission import Admission, Realm
+from ..context import Caller
 from ..exports import Export
 from ..exposure import Interface
+from ..options import Isolation, Limits
 from ..peer import perform
 from ..sandbox.supervisor import Jailer
 from ..wire.messages import Op
@@ -29,20 +31,23 @@ class Office:
     """One for each host.
 
     Args:
-        jailers: Gives the jailer with, or without, the operating system's wall.
+        jailers: Gives the jailer for visits with these walls and modules.
         registration_of: What the host's register says of an object; None for one that is reached through another.
         later: Runs a job, which waits for nothing, on another thread in a moment.
         refill: Has that jailer make good for a process that was used; waits for nothing.
+        limits: Gives what a visit may use, of an object with these limits, by this caller.
     """
 
-    def __init__(self, admission: Admission, jailers: Callable[[bool], Jailer],
+    def __init__(self, admission: Admission, jailers: Callable[[Isolation], Jailer],
                  registration_of: Callable[[object], Registered | None],
-                 later: Callable[[Callable[[], None]], None], refill: Callable[[bool], None]) -> None:
+                 later: Callable[[Callable[[], None]], None], refill: Callable[[Isolation], None],
+                 limits: Callable[[Limits, Caller], Limits]) -> None:
         self.admission = admission
         self.jailer = jailers
         self.registration_of = registration_of
         self.later = later
         self.refill = refill
+        self.limits = limits
 
     def perform(self, export: Export, op: int, member: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         """Do what a call asks of a hosted object; a coroutine to its end; under the object's lock if it has one."""

@@ -14,6 +14,7 @@ from ..context import descend, too_deep
 from ..driver import Driver
 from ..exports import Export
 from ..packing import pack
+from ..parcel import Parcel
 from ..peer import DIRECTORY, OURS, THEIRS, Peer
 from ..session import Asked
 from ..transport import PlainTransport
@@ -40,7 +41,7 @@ class VisitPeer(Peer):
     """Speaks with one visit."""
 
     def __init__(self, scope: "Scope", jailed: "Jailed", visit: "Visit") -> None:
-        limits = scope.home.limits
+        limits = visit.limits
         super().__init__("a visit", tracebacks=False, max_exports=limits.capabilities)
         self._scope = scope
         self._visit = visit
@@ -187,6 +188,8 @@ class VisitPeer(Peer):
                 raise VisitEnded("a handle of another call: it ended with the call that its agent came with")
             self._have_ready(obj._reference.goods.manifest)
             return obj._reference.taken_apart(obj._state)
+        if isinstance(obj, Parcel):
+            raise obj.closed()
         packed = pack(obj)
         if packed is None:
             return None
@@ -231,14 +234,21 @@ class VisitPeer(Peer):
             self._loading = False
         if type(answer) is not list or len(answer) != len(handles):
             self._broken("a visit did not say what it loaded")
-        for handle, said in zip(handles, answer, strict=True):
-            match said:
-                case [int(number), list(methods)] if handle._reference.named:
-                    settle(handle, number, methods)  # a class or function may be there by more than one name
-                case [int(number), list(methods)] if self._settled(handle, number, methods) is handle:
-                    pass
-                case _:
-                    self._broken("a visit did not say what it loaded")
+        try:
+            for handle, said in zip(handles, answer, strict=True):
+                self._heed_loaded(handle, said)
+        except ProtocolError as error:
+            self.driver.close(error)
+            raise
+
+    def _heed_loaded(self, handle: Handle, said: object) -> None:
+        match said:
+            case [int(number), list(methods)] if handle._reference.named:
+                settle(handle, number, methods)  # a class or function may be there by more than one name
+            case [int(number), list(methods)] if self._settled(handle, number, methods) is handle:
+                pass
+            case _:
+                raise ProtocolError("a visit did not say what it loaded")
 
     def _settled(self, handle: Handle, number: int, methods: list[Any]) -> Handle:
         """The handle for object `number` of the visit: one for each object, for identity is part of a value."""

@@ -1,21 +1,20 @@
 """Exceptions as the answer to a call: `Fault` messages, made and read."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ...errors import CodeDenied, ProtocolError, RemoteError
-from .bounds import BOUNDS, Bounds
 from .kinds import Kind
 from .messages import Body, Fault
-from .raised import bounded, raised
-from .values import EncodeHooks, encode_values
+from .raised import bounded, is_bearable, raised
 
 __all__ = ["decode_fault", "encode_fault"]
 
+Label = Callable[[int], str]
+Encode = Callable[[Sequence[object], Label], tuple[Body, list[bytes]]]
 
-def encode_fault(
-    call: int, error: BaseException, traceback: str, hooks: EncodeHooks, *, bounds: Bounds = BOUNDS
-) -> tuple[Fault, list[bytes]]:
+
+def encode_fault(call: int, error: BaseException, traceback: str, encode: Encode) -> tuple[Fault, list[bytes]]:
     """The fault that tells of `error`, and the byte strings that travel behind it. Never raises.
 
     An exception of a builtin type, of `emporion.errors`, of a registered class or of a class of mobile code is rebuilt
@@ -25,13 +24,13 @@ def encode_fault(
         call: The call that it answers.
         error: What was raised.
         traceback: Its text for the other end; "" tells nothing. At most 65,536 characters travel, the last ones.
-        hooks: As for `encode_values`: arguments may hold capabilities, the class may be mobile code.
-        bounds: What the other end takes.
+        encode: Writes the exception as any value is written: arguments may hold capabilities, the class may be mobile
+            code.
     """
     told = raised(error, known_only=False)
     assert told is not None
     try:
-        body, blobs = encode_values([error], hooks, label=lambda _: "exception", bounds=bounds)
+        body, blobs = encode([error], lambda _: "exception")
     except Exception:  # also what the hooks raise: a denied module, a visit that is over
         body, blobs = Body([]), []
     text = bounded(traceback, keep_end=True)
@@ -61,8 +60,13 @@ def decode_fault(fault: Fault, blobs: memoryview, decode: Callable[[Body, Any], 
     if len(values) != 1 or not (elsewhere or isinstance(values[0], Exception)):
         raise ProtocolError("a fault without an exception")
     error: Exception = values[0] if isinstance(values[0], Exception) else remote  # it stayed where it was raised
-    if isinstance(error, RemoteError):
-        error.traceback = error.traceback or traceback
-    if traceback:
-        error.add_note(f"Traceback of the other end:\n{traceback}")
+    try:
+        if not is_bearable(error):
+            error = remote
+        if isinstance(error, RemoteError):
+            error.traceback = error.traceback or traceback
+        if traceback:
+            error.add_note(f"Traceback of the other end:\n{traceback}")
+    except Exception:  # of a class of mobile code, whose state a peer made up: notes that are none, say
+        return remote
     return error

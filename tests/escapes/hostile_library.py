@@ -98,7 +98,7 @@ for _name, _path in {
     "decimal's C": "decimal.__loader__", "base64's struct": "base64.struct", "copy's registry": "copy.dispatch_table",
     "abc's C": "abc._abc", "heapq's doc": "heapq.__spec__", "types' code": "types.CodeType", "types' frames": "types.FrameType",
     "types' functions": "types.FunctionType", "types' modules": "types.ModuleType", "types' new_class": "types.new_class",
-    "types' coroutine": "types.coroutine", "operator's C": "operator._abs", "time's sleep": "time.sleep",
+    "types' coroutine": "types.coroutine", "operator's C": "operator._abs", "time's tzset": "time.tzset",
     "functools' wrapper assignments": "functools.get_cache_token", "importlib's util": "importlib.util",
     "importlib's machinery": "importlib.machinery", "importlib's reload": "importlib.reload", "importlib's import": "importlib.__import__",
     "importlib's sys": "importlib.sys", "hashlib's C": "hashlib.file_digest", "unicodedata's capsule": "unicodedata.ucd_3_2_0",

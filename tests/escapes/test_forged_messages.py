@@ -126,6 +126,9 @@ def attack(harbour: Harbour, body: str, *, shop: Shop | None = None, after: str 
         "number, Op.GET, '_private'",
         "number, Op.SET, 'look'",
         "number, Op.SET, 'secret'",
+        "number, Op.ONE_WAY, 'look'",
+        "number, Op.DISPATCH, 'look'",
+        "number, Op.CALL, '__call__'",
         "number, 7, 'look'",
         "number, Op.ONE_WAY, 'open_till'",
         "number, Op.DISPATCH, 'open_till'",
@@ -198,6 +201,11 @@ RULES: Final = {
     "an object of code it was never given":
         "send(Body([[0]], [[8, 0, 'evil', 'Evil', None]], [{'evil': '0' * 64}]))",
     "an object without a manifest": "send(Body([[0]], [[8, 0, 'evil', 'Evil', None]]))",
+    "a definition with state": "m = dict(list(peer._goods.values())[0].manifest)\n"
+    "send(Body([[0]], [[12, 0, list(m)[0], 'Agent', {}]], [m]))",
+    "a definition of nothing": "m = dict(list(peer._goods.values())[0].manifest)\n"
+    "send(Body([[0]], [[12, 0, list(m)[0], '__import__(1)']], [m]))",
+    "more manifests than modules": "send(Body([[0]], [[0]], [{}] * 20_000))",
     "a local class": "m = list(peer._goods.values())[0].manifest\nn = list(m)[0]\n"
     "send(Body([[0]], [[8, 0, n, 'Agent.<locals>.X', None]], [dict(m)]))",
     "a definition of code it was never given": "send(Body([[0]], [[12, 0, 'evil', 'Evil']], [{'evil': '0' * 64}]))",
@@ -234,6 +242,8 @@ RULES: Final = {
     "a hosted object when it leaves": "peer.directory = lambda *args: [shop]; return 1",
     "its own state when it leaves": "peer.directory = lambda *args: [self.__dict__]; return 1",
     "another object when it leaves": "peer.directory = lambda *args: [Agent()]; return 1",
+    "its class when it leaves": "peer.directory = lambda *args: [Agent]; return 1",
+    "itself twice when it leaves": "peer.directory = lambda method, args, kwargs: args[0] * 2; return 1",
 }
 
 
@@ -294,6 +304,29 @@ def test_errors_of_ours_from_a_visit_are_the_agents_errors(harbour: Harbour) -> 
     for raised in ("LimitExceeded('cpu_s', 9, 1)", "ConnectionDenied()", "CodeDenied('a', 'b', 'c')", "SystemExit(0)"):
         with pytest.raises(AgentError):
             attack(harbour, f"raise {raised}")
+
+
+def test_exceptions_that_a_visit_makes_up_can_be_printed(harbour: Harbour) -> None:
+    """The first was a segmentation fault of the host, the second took all its memory."""
+    shown: list[str] = []
+
+    class Curious(Shop):
+        @emporion.expose
+        def look(self, *args: Any) -> str:
+            shown.extend(map(str, args))
+            raise args[0]
+
+    far = "[11, 'UnicodeDecodeError', '', [1], []], [1, 'utf8', [16, 0, 0], -2**40, 1 - 2**40, 'why']"
+    attack(harbour, f"try: send(Body([[0]], [{far}]))\nexcept Exception: pass", shop=Curious())
+    assert len(shown) == 1 and shown[0].startswith("UnicodeDecodeError")
+    tall = "*([0, [n], [n]] for n in range(3, 43)), [0]"
+
+    class Careful(Shop):
+        @emporion.expose
+        def look(self, *args: Any) -> str:
+            raise args[0]  # what is printed of it, we print
+
+    attack(harbour, f"send(Body([[0]], [[11, 'ValueError', '', [1], []], [1, [2]], {tall}]))", shop=Careful())
 
 
 def test_an_error_text_of_any_length_is_bounded(harbour: Harbour) -> None:

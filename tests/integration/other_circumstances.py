@@ -1,4 +1,5 @@
-"""Runs Python text as another kind of host would: `other_circumstances.py KIND TEXT`, started by test_zygote.py.
+"""Runs Python text as another kind of host would: `other_circumstances.py KIND TEXT`, started by test_zygote.py and
+test_doctor.py.
 
 The interpreter and the checkout may lie where only root can look. So this process takes a mount namespace of its own
 and shows them under the same paths there; nothing outside it changes.
@@ -7,8 +8,12 @@ and shows them under the same paths there; nothing outside it changes.
     fewer      the same, and no namespace can be had
     private    as root, from a checkout that only root may read
     powerless  as root without the right to signal other users' processes
+    bare       as root, and libseccomp is not there
+    old        as user 65534, on a kernel that loads no seccomp program
+    lax        the same, and one that does not know no_new_privs
 """
 
+import errno
 import os
 import sys
 import tempfile
@@ -16,10 +21,12 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import emporion
+import pyseccomp  # type: ignore[import-untyped]
 from emporion.runtime.sandbox.libc import call, set_dumpable
 
 NOBODY = 65534
 DROP_FROM_BOUNDING_SET, CAP_KILL = 24, 5
+SET_SECCOMP, SET_NO_NEW_PRIVS = 22, 38  # of prctl(2)
 NEW_MOUNTS, NEW_USER = 0x20000, 0x10000000
 BIND, RECURSIVE, PRIVATE = 4096, 0x4000, 1 << 18
 NEEDED = [Path(p) for p in (sys.base_prefix, sys.prefix, emporion.__path__[0])]
@@ -56,17 +63,36 @@ def refuse_namespaces() -> None:
         Path(f"/proc/sys/user/max_{kind}_namespaces").write_text("0")
 
 
+def hide_libseccomp() -> None:
+    """Put an empty file in the place of the library, which this process has loaded already."""
+    lines = Path("/proc/self/maps").read_text().splitlines()
+    library = next(line.split()[-1] for line in lines if "libseccomp" in line)
+    call("mount", b"/dev/null", library.encode(), None, BIND, None)
+
+
+def refuse_prctl(option: int) -> None:
+    """Let the kernel answer this one as if it had never heard of it. As root, so that no_new_privs is not needed."""
+    rules = pyseccomp.SyscallFilter(pyseccomp.ALLOW)
+    rules.set_attr(pyseccomp.Attr.CTL_NNP, 0)
+    rules.add_rule(pyseccomp.ERRNO(errno.EINVAL), "prctl", pyseccomp.Arg(0, pyseccomp.EQ, option))
+    rules.load()
+
+
 def main(kind: str, text: str) -> None:
     os.umask(0o022)
     call("unshare", NEW_MOUNTS)
     call("mount", None, b"/", None, RECURSIVE | PRIVATE, None)
     if kind == "powerless":
         call("prctl", DROP_FROM_BOUNDING_SET, CAP_KILL, 0, 0, 0)
+    elif kind == "bare":
+        hide_libseccomp()
     elif kind == "private":
         root = Path(emporion.__path__[0]).resolve()
         shadow(root.parent, "700", [p.resolve() for p in NEEDED if root.parent in p.resolve().parents])
     else:
         open_up()
+        if kind in ("old", "lax"):
+            refuse_prctl({"old": SET_SECCOMP, "lax": SET_NO_NEW_PRIVS}[kind])
         os.setgroups([])
         os.setresgid(NOBODY, NOBODY, NOBODY)
         os.setresuid(NOBODY, NOBODY, NOBODY)

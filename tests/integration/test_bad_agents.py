@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import emporion
@@ -15,17 +15,7 @@ from emporion.errors import (
 )
 from emporion.runtime.events import VisitOver
 from emporion.runtime.options import Limits
-from emporion.tests.harbour import ANSWER_S, Harbour, Library, in_thread
-
-WORKER = """
-class Agent:
-    def __init__(self):
-        self.done = []
-
-    def work(self, desk=None):
-        self.done.append(sum(range(1000)))
-        return self.done[-1]
-"""
+from emporion.tests.harbour import ANSWER_S, WORKER, Harbour, Library, in_thread, neighbours
 
 
 def work(visitor: Any) -> Any:
@@ -141,31 +131,6 @@ def bad_module(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     library = Library(tmp_path_factory.mktemp("bad"))
     yield library.module(BAD)
     library.close()
-
-
-def neighbours(harbour: Harbour) -> Callable[[], None]:
-    """Benign agents of another client, at work from now on; gives what ends them and checks that each came home."""
-    agent = harbour.library.agent(WORKER)
-    proxy = harbour.stage(lambda visitor: (visitor.work(), visitor)[1])
-    assert proxy.go(agent).done  # its zygote is up, its code is here
-    enough = threading.Event()
-
-    def keep_working() -> int:
-        visits = 0
-        while not enough.is_set() or visits < 3:
-            begun_s = time.monotonic()
-            assert proxy.go(agent).done == [499500]
-            assert time.monotonic() - begun_s < 10
-            visits += 1
-        return visits
-
-    visits = in_thread(keep_working)
-
-    def check() -> None:
-        enough.set()
-        assert visits() >= 3
-
-    return check
 
 
 @pytest.mark.parametrize(

@@ -13,10 +13,11 @@ from emporion.benchmarks.rounds import Measured
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the sandbox needs Linux")
 
 RUN = Path(emporion.__path__[0]) / "benchmarks" / "run.py"
+WALL_LIMIT = RUN.with_name("wall_limit.py")
 
 
-def run(*options: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run([sys.executable, RUN, *options], capture_output=True, text=True, timeout=120)
+def run(*options: str, program: Path = RUN) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run([sys.executable, program, *options], capture_output=True, text=True, timeout=120)
 
 
 def test_a_short_run_measures_everything_and_prints_its_tables(tmp_path: Path) -> None:
@@ -58,3 +59,12 @@ def test_options_that_make_no_sense_are_refused_before_anything_runs() -> None:
 
     assert done.returncode == 2
     assert "--rounds must be positive" in done.stderr
+
+
+def test_how_late_a_visit_is_gone_after_its_wall_limit_is_measured() -> None:
+    done = run("--visits", "6", program=WALL_LIMIT)
+
+    assert done.returncode == 0, done.stderr
+    median_ms = float(done.stdout.partition("median ")[2].split()[0])
+    assert "6 visits" in done.stdout and 0 < median_ms < 5_000
+    assert ("met" in done.stdout.split()) == (median_ms <= 100)

@@ -437,7 +437,7 @@ def test_exceptions_that_cannot_be_rebuilt_become_remote_errors(name: str, names
 
 
 def fault_trip(error: BaseException, traceback: str = "") -> Exception:
-    fault, blobs = encode_fault(5, error, traceback, Out())
+    fault, blobs = encode_fault(5, error, traceback, lambda values, label: encode_values(values, Out(), label=label))
     message = CODEC.decode(CODEC.encode(fault))
     assert isinstance(message, Fault)
     assert message.call == 5

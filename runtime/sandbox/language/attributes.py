@@ -41,6 +41,9 @@ class Attributes(Bindings):
         return ast.copy_location(call("private", self.visit(node.value), ast.Constant(name)), node)
 
     def _written(self, node: ast.Attribute, name: str, kind: Kind) -> ast.AST:
+        if name == "__dict__" and isinstance(node.ctx, ast.Store) and id(node) != self.augmented:
+            node.value = call("store_dict", self.visit(node.value))
+            return node
         if kind is Kind.DENIED or (is_dunder(name) and name not in SETTABLE_DUNDERS):
             return self._denied(node, name)
         if kind is Kind.WATCHED and id(node) == self.augmented:

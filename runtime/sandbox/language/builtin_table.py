@@ -3,6 +3,7 @@
 What is missing here does not exist for agents; `policy` says so already while compiling for the well-known ones.
 """
 
+import abc
 import builtins
 import itertools
 import types
@@ -16,6 +17,7 @@ from .guards import (
     may_private,
     private_of,
     store,
+    store_dict,
     store_private,
     store_watched,
     type_of,
@@ -26,7 +28,7 @@ from .names import GUARD, PRIVATES, Kind, is_matchable, kind_of
 from .ownership import PURE, UNDER_WAY, class_dict, describe, is_own_class, may_store, overridden, require_exact
 from .watched import read, watched
 
-__all__ = ["ALLOWED_BASES", "agent_builtins", "build_class", "make_print", "plain_print", "trim_match_args"]
+__all__ = ["ABCMETA", "ALLOWED_BASES", "agent_builtins", "build_class", "make_print", "plain_print", "trim_match_args"]
 
 _HARMLESS: Final = """
     abs aiter all anext any ascii bin bool bytearray bytes callable chr classmethod complex dict divmod enumerate
@@ -147,6 +149,18 @@ ALLOWED_BASES: Final[set[type]] = {
 } - {super, classmethod, staticmethod}
 
 
+class _ABCMeta:
+    """What agents have as `abc.ABCMeta`: a word for class statements. The true one makes classes out of any dict."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "<class 'abc.ABCMeta'>"
+
+
+ABCMETA: Final = _ABCMeta()
+
+
 def build_class(body: Callable[..., Any], name: str, /, *bases: Any, **keywords: Any) -> type:
     """What a class statement calls.
 
@@ -156,7 +170,9 @@ def build_class(body: Callable[..., Any], name: str, /, *bases: Any, **keywords:
     """
     require_exact(keywords)
     if "metaclass" in keywords:
-        raise TypeError("agents may not choose a metaclass: inherit from ABC or Enum instead")
+        if keywords["metaclass"] is not ABCMETA:
+            raise TypeError("agents may not choose a metaclass: inherit from ABC or Enum instead")
+        keywords["metaclass"] = abc.ABCMeta  # what inheriting from ABC gives
     resolved = types.resolve_bases(bases)
     for base in (*bases, *resolved):
         if not issubclass(type(base), type):
@@ -221,6 +237,7 @@ _COMPILED_GUARDS: Final[dict[str, Any]] = {
     "private_of": private_of,
     "pure": PURE,
     "store": store,
+    "store_dict": store_dict,
     "store_private": store_private,
     "store_watched": store_watched,
     "staticmethod": staticmethod,

@@ -30,6 +30,7 @@ __all__ = [
     "private",
     "private_of",
     "store",
+    "store_dict",
     "store_private",
     "store_watched",
     "type_of",
@@ -91,11 +92,27 @@ def store(target: Any) -> Any:
     """`target` itself, if agents may alter it: what their own modules made.
 
     Raises:
-        TypeError: It belongs to the library or to the host.
+        AttributeError: It belongs to the library or to the host; TypeError where it is a class. CPython has the same
+            two for numbers, tuples, dates and the classes of those.
     """
     if may_store(target):
         return target
-    raise TypeError(f"agents alter only what their own modules made, not a {describe(target)}")
+    error = TypeError if issubclass(type(target), type) else AttributeError
+    raise error(f"agents alter only what their own modules made, not a {describe(target)}")
+
+
+def store_dict(target: Any) -> Any:
+    """`target` itself, if agents may give it another `__dict__`: an object of a class of their own.
+
+    Its `__dict__` is the agent's to fill as it stands; another one can only be a dict that the agent has, which is
+    nobody else's. Not of functions: the library reads marks there.
+
+    Raises:
+        AttributeError, TypeError: It is something else.
+    """
+    if is_own_class(type(target)):
+        return target
+    raise AttributeError(f"agents set the __dict__ of objects of their own classes only, not of a {describe(target)}")
 
 
 def store_private(target: Any, name: str) -> Any:
@@ -118,8 +135,8 @@ def write_name(target: Any, name: str) -> None:
     """Check an attribute name that is computed at run time, before `target` gets or loses it.
 
     Raises:
-        TypeError: `name` is not exactly a string, or `target` may not be altered.
-        AttributeError: The name may not be written.
+        TypeError: `name` is not exactly a string.
+        AttributeError: The name may not be written; this or TypeError: `target` may not be altered.
     """
     if type(name) is not str:
         raise TypeError(f"attribute name must be a string, not {describe(name)}")

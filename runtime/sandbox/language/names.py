@@ -93,6 +93,7 @@ _READABLE_DUNDERS: Final = (DEFINABLE - _WATCHED_DUNDERS) | {
     "__name__",
     "__notes__",
     "__qualname__",
+    "__suppress_context__",
     "__version__",
 }
 # `str.format` reads attributes named in text; `register` alters an ABC; `AttributeError.obj` is anybody's object;

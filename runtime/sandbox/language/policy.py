@@ -80,7 +80,7 @@ def _syntax_errors(name: str) -> Iterator[None]:
         line, column = error.lineno or 1, error.offset or 1
         raise _refused(name, "syntax", error.msg or "invalid syntax", "", line, max(column, 1)) from None
     except (RecursionError, MemoryError):
-        raise _refused(name, "nesting", "the code nests too deeply", "use names for its parts") from None
+        raise _refused(name, "nesting", "the code is nested too deeply", "use names for its parts") from None
     except (ValueError, OverflowError, SystemError) as error:
         raise _refused(name, "syntax", f"the compiler refuses it: {error}", "") from None
 

@@ -105,7 +105,7 @@ class AgentTransformer(_Statements):
         node.decorator_list = self.each(node.decorator_list)
         node.bases = self.each(node.bases)
         for keyword in node.keywords:
-            if keyword.arg == "metaclass":
+            if keyword.arg == "metaclass" and not _is_named_abcmeta(keyword.value):
                 self.refuse(node, "metaclass=", "it makes and alters classes unseen", "inherit from ABC or Enum")
         node.keywords = self.each(node.keywords)
         self._type_params(node)
@@ -210,6 +210,11 @@ class AgentTransformer(_Statements):
         return cast(ast.AST, node)
 
     visit_ListComp = visit_SetComp = visit_DictComp = visit_GeneratorExp = _comprehension
+
+
+def _is_named_abcmeta(value: ast.expr) -> bool:
+    """Whether it looks like the one metaclass that is harmless; `build_class` makes sure that it is."""
+    return (value.id if isinstance(value, ast.Name) else getattr(value, "attr", None)) == "ABCMeta"
 
 
 def _after_docstring(body: list[Any], extra: list[Any]) -> list[Any]:

@@ -215,8 +215,10 @@ def _slots(target: Any, name: str) -> Any:
 
 
 def _wrapped(target: Any, name: str) -> Any:
-    if is_own_function(target):
-        return getattr(target, name)
+    """Of an own function; of what the library wrapped around one (a cache, say), the function."""
+    found = getattr(target, name)
+    if is_own_function(target) or is_own_function(found):
+        return found
     raise _refuse(target, name)
 
 
