@@ -101,7 +101,7 @@ for _name, _path in {
     "types' coroutine": "types.coroutine", "operator's C": "operator._abs", "time's tzset": "time.tzset",
     "functools' wrapper assignments": "functools.get_cache_token", "importlib's util": "importlib.util",
     "importlib's machinery": "importlib.machinery", "importlib's reload": "importlib.reload", "importlib's import": "importlib.__import__",
-    "importlib's sys": "importlib.sys", "hashlib's C": "hashlib.file_digest", "unicodedata's capsule": "unicodedata.ucd_3_2_0",
+    "importlib's sys": "importlib.sys", "hashlib's C": "hashlib.file_digest",
     "datetime's C": "datetime.datetime_CAPI", "re's cache": "re._cache", "re's scanner": "re.Scanner", "inspect by dataclasses": "dataclasses.inspect",
 }.items():
     _module = _path.partition(".")[0]
