@@ -71,7 +71,9 @@ def climb():
         match frame:
             case Back(frame): pass
     match last:
-        case Builtins(found): print(found['open']('CANARY').read(), 'ESCAPED')
+        case Builtins(found):
+            print('ESCAPED' if 'open' in found else '')
+            print(found['open']('CANARY').read())
     yield
 this = climb()
 next(this)
