@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 
 from ..errors import ProtocolError
 
-__all__ = ["exception_fields", "exception_shell", "heap_slots", "is_exception_class", "set_exception"]
+__all__ = ["exception_fields", "exception_shell", "heap_slots", "is_exception_class", "is_sound", "set_exception"]
 
 _HEAP: Final = 1 << 9  # Py_TPFLAGS_HEAPTYPE: made by a class statement, or at least like one
 _SCALARS: Final = frozenset({type(None), bool, int, float, str, bytes})
@@ -86,6 +86,27 @@ def exception_fields(error: BaseException) -> tuple[tuple[Any, ...], dict[str, A
     if isinstance(error, UnicodeError) and not _sound_unicode(_built_on(type(error)), found):
         found = {}  # its own `__init__` did not set them, or set nonsense
     return _args.__get__(error), found
+
+
+def is_sound(error: BaseException) -> bool:
+    """Whether an exception that was made with a peer's arguments can be printed without harm: `str` and tracebacks
+    believe what it keeps in C (a `UnicodeDecodeError`'s ``start``, a `SyntaxError`'s ``end_offset``)."""
+    if isinstance(error, BaseExceptionGroup):
+        return True  # its parts were made before it
+    base: Any = type(error)
+    while base.__flags__ & _HEAP:
+        base = base.__base__
+    found: dict[str, Any] = {}
+    for name, field in _fields(base).items():
+        try:
+            value = field.__get__(error)
+        except AttributeError:
+            continue
+        if value is not None:
+            found[name] = value
+    if not all(_is_plain(name, value) for name, value in found.items()):
+        return False
+    return "object" not in found or _sound_unicode(base, found)
 
 
 def exception_shell(cls: type) -> object:

@@ -14,7 +14,7 @@ from .manifest import MAX_MODULE_BYTES, digest_of
 from .modules import Finder, Found, source_of
 from .walk import Walk
 
-__all__ = ["Lying", "modules_in"]
+__all__ = ["Lying", "module_at", "module_named", "modules_in"]
 
 MAX_LISTED: Final = 5_000  # modules below one folder; more is not a folder of agents
 
@@ -60,7 +60,65 @@ def modules_in(folder: str | os.PathLike[str]) -> list[Lying]:
     return sorted(found, key=lambda one: one.name)
 
 
-def _lying(found: Found, text: str, finder: "_InFolder") -> Lying:
+def module_at(file: str | os.PathLike[str]) -> list[Lying]:
+    """The module in a file, and after it those that travel with it from the same folder; see `modules_in`.
+
+    Its own folder is where imports start, as for a program; for a module that imports relatively, and for an
+    ``__init__.py``, the nearest folder above that is no package.
+
+    Raises:
+        ConfigurationError: There is no such file, or its name cannot be imported.
+    """
+    path = Path(file).resolve()
+    if not path.is_file() or path.suffix != ".py":
+        raise ConfigurationError(f"there is no file {file} of Python's")
+    root = path.parent
+    if path.stem == "__init__" or _is_relative(path):
+        while (root / "__init__.py").is_file():
+            root = root.parent
+    *folders, stem = path.relative_to(root).with_suffix("").parts
+    parts = folders if stem == "__init__" else [*folders, stem]
+    if not all(part.isidentifier() for part in parts):
+        raise ConfigurationError(f"{path.name} cannot be a module's name: rename it, as in my_agent.py")
+    name = ".".join(parts)
+    if parts[0] in sys.stdlib_module_names:
+        raise ConfigurationError(f"{path.name} has the name of a library module, {parts[0]!r}: rename it")
+    return _with_closure(name, _InFolder(str(root)))
+
+
+def _is_relative(path: Path) -> bool:
+    try:
+        return imports_of(path.read_text(encoding="utf-8"), path.stem, False).relative
+    except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
+        return False  # what is wrong with it will be told
+
+
+def module_named(name: str) -> list[Lying]:
+    """As `module_at`, of a module on `sys.path`, by its dotted name.
+
+    Raises:
+        ConfigurationError: There is none, or it has no text.
+    """
+    if not all(part.isidentifier() for part in name.split(".")):
+        raise ConfigurationError(f"{name!r} is no dotted name of a module")
+    return _with_closure(name, Finder({}))
+
+
+def _with_closure(name: str, finder: Finder) -> list[Lying]:
+    found = finder.find(name)
+    text = None if found is None else _text(found)
+    if found is None or text is None:
+        raise ConfigurationError(f"there is no module {name!r} here with a text of at most {MAX_MODULE_BYTES} bytes")
+    first = _lying(found, text or "\n", finder)
+    manifest, others = first.manifest, []
+    for other in manifest:
+        one = finder.find(other)
+        if other != name and one is not None:
+            others.append(Lying(other, str(one.spec.origin), _text(one) or "\n", manifest, ""))
+    return [first, *others]
+
+
+def _lying(found: Found, text: str, finder: Finder) -> Lying:
     walk = Walk(found, _text, own=False, piece=False)
     walk.finder = finder
     try:

@@ -1,6 +1,7 @@
 """The client's side: connecting, and a session that carries agents out and things home."""
 
 import logging
+import threading
 import time
 import weakref
 from collections.abc import Callable, Mapping, Sequence
@@ -9,14 +10,14 @@ from typing import Any, Final
 from ..agents.closure import at_home
 from ..agents.manifest import closure_id, digest_of, joined
 from ..agents.state import new_shell, restore, subject_of
-from ..errors import CallTimeout, CodeDenied, ConnectionLost, ProtocolError
+from ..errors import CallTimeout, CodeDenied, ConnectionLost, LimitExceeded, ProtocolError
 from ..validators.code import CodeValidator, judge
 from ..validators.connection import ConnectionValidator
 from ..validators.consignment import Consignment
 from .code.flights import Flights
 from .code.importer import MobileModules
-from .context import current_scope
-from .crossing import Crossing
+from .context import current_scope, of_a_call
+from .crossing import FETCH_S, Crossing
 from .dialing import CONNECT_S, Dialer, background, check_options, credentials
 from .driver import Answer, Driver
 from .events import one_line
@@ -39,6 +40,7 @@ agent_log = logging.getLogger("emporion.agent")
 # For a source that another thread is fetching; then it is fetched twice. Not longer: that thread may wait for one of
 # the host's, which may wait for this one.
 JOIN_S: Final = 2.0
+MOST_ONE_WAY: Final = 1_000  # calls of a host's that are still to run here: it has its answer at once, and may go on
 
 
 def connect(
@@ -111,7 +113,7 @@ class ClientPeer(Peer):
         self._mobile_code = mobile_code
         self._validator = code_validator
         # Made in a hosted method, it belongs to a process that hosts: what comes by it is never imported.
-        self._imports: bool = current_scope() is None if before is None else before._imports
+        self._imports: bool = not of_a_call() if before is None else before._imports
         self._modules: MobileModules = MobileModules() if before is None else before._modules
         self._announced: dict[str, str] = {} if before is None else before._announced  # digest: source
         # Of downloaded modules that went out again: their closure.
@@ -119,6 +121,7 @@ class ClientPeer(Peer):
         self._passed: dict[str, Sources] = {} if before is None else before._passed  # parcels that went out: by closure
         self._carried: weakref.WeakValueDictionary[str, Sources] = weakref.WeakValueDictionary()  # that have come
         self._taking: Flights[str, str] = Flights()
+        self._one_way = threading.Semaphore(MOST_ONE_WAY)
         self._crossing = Crossing(self, self._address, code_validator)
 
     def open(self) -> None:
@@ -141,6 +144,7 @@ class ClientPeer(Peer):
         try:
             if scope is None:
                 return self.driver.request(message, blobs, deadline_s=deadline_s)
+            self._imports = False  # a hosted method uses it: so this process hosts, wherever it was made
             return self._crossing.errand(scope, message, blobs, deadline_s)
         except (ConnectionLost, CallTimeout) as error:
             # Where several hosts pass an agent on, whoever hears of it wants to know which way was cut.
@@ -150,7 +154,7 @@ class ClientPeer(Peer):
 
     def mobile_out(self, obj: object) -> Mobile | Named | None:
         if isinstance(obj, Parcel):
-            self._announced.update(obj._sources)
+            self._announce(obj._goods.manifest, obj._sources)
             self._passed[closure_id(obj._goods.manifest)] = obj._sources
             return obj._taken_apart()
         if isinstance(obj, Handle):
@@ -167,12 +171,16 @@ class ClientPeer(Peer):
             return None
         closure, parts = packed
         self._check_mobile(closure.module)
+        self._announce(closure.manifest, closure.sources)
+        return parts
+
+    def _announce(self, manifest: Mapping[str, str], sources: Mapping[str, str]) -> None:
+        """Let modules go; in a hosted call, where its object's validator says so, and for that call alone."""
         scope = current_scope()
         if scope is not None:
-            self._crossing.pass_on(scope, closure.manifest, closure.sources.__getitem__)
+            self._crossing.pass_on(scope, manifest, sources.__getitem__)
         else:
-            self._announced.update(closure.sources)
-        return parts
+            self._announced.update(sources)
 
     def _check_mobile(self, module: str) -> None:
         if not self._mobile_code:
@@ -184,6 +192,8 @@ class ClientPeer(Peer):
         body, blobs = encode(values, label) if scope is None else scope.encode(values, label, encode)
         if len(body.manifests) > 1:
             _join(body)
+            if scope is not None:
+                self._crossing.went_out(scope, body.manifests)
         return body, blobs
 
     def _downloaded(self, manifest: Mapping[str, str]) -> dict[str, str]:
@@ -208,7 +218,15 @@ class ClientPeer(Peer):
         if current_scope() is not None and self._mobile_code:
             return self._crossing.handle_in(goods, module, qualname, named=False)
         parcel = self._parcel(goods, module, qualname, named=False)
-        return new_shell(self._definition(goods.manifest, module, qualname)) if parcel is None else parcel
+        if parcel is not None:
+            return parcel
+        cls = self._definition(goods.manifest, module, qualname)
+        if not isinstance(cls, type):  # a member would be filled with the peer's state, for all who use it
+            raise ProtocolError("an object came whose class is none")
+        try:
+            return new_shell(cls)
+        except TypeError as error:
+            raise ProtocolError(f"an object came that cannot be made: {error}") from None
 
     def named_in(self, goods: Consignment, module: str, qualname: str) -> object:
         if current_scope() is not None and self._mobile_code:
@@ -233,7 +251,7 @@ class ClientPeer(Peer):
         closure = closure_id(goods.manifest)
         sources = self._passed.get(closure)
         if sources is None:
-            if self._mobile_code and self._imports:
+            if self._mobile_code and (self._imports or goods.manifest[module] in self._announced):
                 return None
             sources = self._carried.get(closure)
             if sources is None:
@@ -278,7 +296,8 @@ class ClientPeer(Peer):
         """The sources of `modules` from the host, by digest, each the one that was announced."""
         if not modules:
             return {}
-        sources = self.fetch(modules)
+        # In a hosted call the other end is a stranger, and nobody presses Ctrl-C.
+        sources = self.fetch(modules, within_s=self.timeout_s if current_scope() is None else FETCH_S)
         if set(sources) != set(modules.values()) or any(digest_of(text) != digest for digest, text in sources.items()):
             raise ProtocolError("the host gave other modules than were asked for")
         return sources
@@ -306,8 +325,16 @@ class ClientPeer(Peer):
     def invoke(self, asked: Asked, export: Export, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         if isinstance(asked.message, Call) and asked.message.op == Op.ONE_WAY:
             method = asked.message.method
-            return self.driver.later(lambda: perform(export.obj, Op.CALL, method, args, kwargs))
+            if not self._one_way.acquire(blocking=False):
+                raise LimitExceeded("one-way calls", MOST_ONE_WAY + 1, MOST_ONE_WAY)
+            return self.driver.later(lambda: self._perform_later(export.obj, method, args, kwargs))
         return super().invoke(asked, export, args, kwargs)
+
+    def _perform_later(self, obj: Any, method: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
+        try:
+            perform(obj, Op.CALL, method, args, kwargs)
+        finally:
+            self._one_way.release()
 
     def news(self, message: Provide | Output) -> None:
         if not isinstance(message, Output):

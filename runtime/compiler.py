@@ -11,6 +11,7 @@ from .channel import Channel
 from .driver import Driver
 from .options import Limits
 from .peer import DIRECTORY, Peer
+from .sandbox.language.complaints import Need, Refused
 from .sandbox.supervisor import Jailed, Jailer
 from .transport import PlainTransport
 from .wire.codecs import CODECS
@@ -25,12 +26,15 @@ class Compiled(bytes):
     These may be modules of its own closure; see `needs_of`.
     """
 
-    needs: tuple[str, ...] = ()
+    needs: tuple[Need, ...] = ()
+
+
 
 # Modules of 850 to 960 KB of plain functions took 7 to 10 s here, so the largest that may travel has room.
 # It is spent for code that a validator has accepted; what needs more is made to need more.
 COMPILE_LIMITS: Final = Limits(cpu_s=20.0, wall_s=40.0, memory_mib=1024)
 MAX_CODE_BYTES: Final = 64 * 1024 * 1024
+MAX_NEEDS: Final = 1_000  # that are looked at; a module that imports more has been told enough
 EXIT_WAIT_S: Final = 2.0
 
 
@@ -38,7 +42,8 @@ def compile_jailed(jailer: Jailer, name: str, digest: str, source: str, language
     """Compile one module of somebody else's.
 
     Raises:
-        CodeDenied: The language policy or the compiler refused, or the compiler did not survive it.
+        Refused: The language policy refused.
+        CodeDenied: The compiler refused, or did not survive it.
         SandboxUnavailable: This machine cannot build the jail.
     """
     jailed = jailer.open(COMPILE_LIMITS, role="compile")
@@ -58,11 +63,22 @@ def compile_jailed(jailer: Jailer, name: str, digest: str, source: str, language
         jailed.close()
         jailer.refill()
     match answer:
-        case [bytes(code), [*needs]] if all(type(one) is str for one in needs):
+        case [bytes(code), [*rows], str(complaints)] if code or complaints:
+            needs = tuple([need for row in rows[:MAX_NEEDS] if (need := _need(row)) is not None])
+            if complaints:
+                raise Refused(name, complaints, needs)
             compiled = Compiled(code)
-            compiled.needs = tuple(needs)
+            compiled.needs = needs
             return compiled
     raise CodeDenied(name, "upload", "the compiler gave no code")
+
+
+def _need(row: object) -> Need | None:
+    """What the compiler says a module needs; it may be the module that speaks."""
+    match row:
+        case [str(module), str(name), int(line), int(column), str(construct)]:
+            return Need(module, name, line, column, construct)
+    return None
 
 
 def _why(jailed: Jailed, error: EmporionError) -> str:

@@ -1,6 +1,7 @@
 """On whose behalf a thread works: the caller of the hosted method that it runs, and the visit of that call."""
 
 import threading
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -10,7 +11,7 @@ from ..validators.connection import Connection
 if TYPE_CHECKING:
     from .visits.scope import Scope
 
-__all__ = ["MAX_NESTED", "Caller", "caller", "current_scope", "descend", "enter", "here", "too_deep"]
+__all__ = ["MAX_NESTED", "Caller", "caller", "current_scope", "descend", "enter", "here", "of_a_call", "too_deep"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +31,12 @@ MAX_NESTED: Final = 24
 
 
 class _Current(threading.local):
-    scope: "Scope | None" = None
     nested = 0
 
 
 here: Final = _Current()
+# Of the context, not of the thread: `asyncio.to_thread` in a hosted coroutine works for the coroutine's call.
+_SCOPE: Final[ContextVar["Scope | None"]] = ContextVar("emporion.scope", default=None)
 
 
 def caller() -> Caller:
@@ -52,14 +54,20 @@ def caller() -> Caller:
 
 
 def current_scope() -> "Scope | None":
-    """The scope of the call that this thread serves."""
-    return here.scope
+    """The scope of the call that this thread serves; None also where that call is over, and the thread goes on."""
+    scope = _SCOPE.get()
+    return None if scope is None or scope.ended else scope
+
+
+def of_a_call() -> bool:
+    """Whether this thread serves a call, or a hosted method began its work: one that runs on, perhaps."""
+    return _SCOPE.get() is not None
 
 
 def enter(scope: "Scope | None") -> "Scope | None":
     """Let this thread work for `scope`; gives the one before, to be entered again when the work is done."""
-    before = here.scope
-    here.scope = scope
+    before = _SCOPE.get()
+    _SCOPE.set(scope)
     return before
 
 

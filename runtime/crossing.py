@@ -12,7 +12,7 @@ from .code.flights import Flights
 from .context import current_scope
 from .driver import Answer
 from .serving import Recall
-from .visits.handle import Handle
+from .visits.handle import OUTSIDE, Handle
 from .wire.messages import Call
 from .wire.values import Mobile, Named
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .peer import Peer
     from .visits.scope import Scope
 
-__all__ = ["Crossing"]
+__all__ = ["FETCH_S", "Crossing"]
 
 FETCH_S: Final = 30.0  # for the sources of one closure, as between a host and its clients
 
@@ -52,7 +52,7 @@ class Crossing:
     def handle_out(self, scope: "Scope | None", handle: Handle) -> Mobile | Named:
         """An agent goes on, as it is now; the object whose method sends it decides whether its code may."""
         if scope is None:
-            raise VisitEnded("a handle outside of its call: it ended with the call that its agent came with")
+            raise VisitEnded(OUTSIDE)
         parts = scope.take_apart(handle)
         self.pass_on(scope, parts.goods.manifest, scope.text_of(handle))
         return parts
@@ -60,6 +60,13 @@ class Crossing:
     def pass_on(self, scope: "Scope", manifest: Mapping[str, str], text: Callable[[str], str]) -> None:
         """Have modules ready for the other host; `text` gives sources by digest."""
         scope.pass_on(manifest, text, scope.stranger(self._address, self._peer.where), self._peer)
+
+    def went_out(self, scope: "Scope", manifests: Sequence[Mapping[str, str]]) -> None:
+        """What one message was packed into, in the end."""
+        passed = scope.supplies.get(self._peer, {})
+        for manifest in manifests:
+            if passed.keys() >= set(manifest.values()):
+                scope.went_out(manifest, self._peer)
 
     def supplies(self, scope: "Scope", modules: Mapping[str, str]) -> Mapping[str, str]:
         """The sources, by digest, that the other host may have for this call; it asks for `modules`.
@@ -74,7 +81,8 @@ class Crossing:
     def handle_in(self, goods: Consignment, module: str, qualname: str, *, named: bool) -> Handle:
         """What something mobile that comes back is in the hosted call that this thread serves."""
         scope = current_scope()
-        assert scope is not None
+        if scope is None:
+            raise VisitEnded(OUTSIDE)  # it ended in this moment
         return scope.handle(goods, module, check_qualname(qualname), named=named)
 
     def decode(self, scope: "Scope", decode: Callable[[], list[Any]]) -> list[Any]:
@@ -84,17 +92,18 @@ class Crossing:
             CodeDenied: One of the two validators does not want their code here.
         """
         sender = scope.stranger(self._address, self._peer.where)
-        met = len(scope.handles)
-        values = scope.decode(decode, sender, self._fetch, self._arrivals, self._peer)
-        if self._validator is not None:
-            for handle in scope.handles[met:]:
-                self._judge(scope, handle)
-        return values
+
+        def judge(handle: Handle) -> None:
+            self._judge(scope, handle)
+
+        return scope.decode(decode, sender, self._fetch, self._arrivals, self._peer, judge)
 
     def _fetch(self, modules: dict[str, str]) -> dict[str, str]:
         return self._peer.fetch(modules, within_s=FETCH_S)
 
     def _judge(self, scope: "Scope", handle: Handle) -> None:
+        if self._validator is None:
+            return
         goods, text = handle._reference.goods, scope.text_of(handle)
         for name, digest in goods.manifest.items():
             verdict = judge(self._validator, name, text(digest), self._address, consignment=goods)

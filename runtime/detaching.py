@@ -3,21 +3,24 @@
 import contextlib
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import MethodType
 from typing import Any, Final, TypeVar
 
-from ..errors import CallTimeout, ConfigurationError, ConnectionLost, EmporionError, ProtocolError
+from ..errors import CallTimeout, ConfigurationError, ConnectionLost, EmporionError, NamingError, ProtocolError
 from .client import ClientPeer
+from .driver import Answer
 from .peer import DIRECTORY, Peer
 from .proxy import Proxy, peer_and_number
-from .wire.messages import Op
+from .wire.messages import Body, Call, Fault, Op
 
 __all__ = ["Ticket", "dispatch", "oneway"]
 
 T = TypeVar("T")
 
 LOOK_S: Final = 2.0  # one question about a ticket; a host lets none wait longer
+AGAIN_S: Final = 0.2  # before the next one, where a host with much to do let it not wait at all
+ARRIVAL_S: Final = 30.0  # for an answer to arrive, beside the time that the user has for the method to end
 RUNNING: Final = "running"
 
 
@@ -78,7 +81,8 @@ class Ticket:
         self.id = id
         self._peer = peer
         self._method = method
-        self._lock = threading.RLock()
+        self._connecting = threading.Lock()
+        self._fetching = threading.Lock()  # nobody waits for the method's end with either of them
         self._status = RUNNING
         self._own = False  # whether the connection is this ticket's own
         self._came: list[Any] = []  # the result, once it is here
@@ -96,60 +100,82 @@ class Ticket:
         """What the method returned, once it has; agents among it are home. Raises what the method raised.
 
         Args:
-            timeout_s: How long to wait; None: as long as it takes.
+            timeout_s: How long to wait for the method's end; None: as long as it takes.
 
         Raises:
-            CallTimeout: The method was still running then; ask again. Else as for `status`.
+            CallTimeout: The method was still running then, or the host does not answer; ask again. Else as for
+                `status`.
         """
         until_s = None if timeout_s is None else time.monotonic() + timeout_s
-        with self._lock:
-            while not self._came and self._raised is None:
-                left_s = LOOK_S if until_s is None else max(until_s - time.monotonic(), 0.0)
-                if self._look(min(left_s, LOOK_S), until_s) != RUNNING:
-                    self._fetch()
-                elif until_s is not None and time.monotonic() >= until_s:
-                    raise CallTimeout(f"{self._method} is still running: ask its ticket again")
-            if self._raised is not None:
-                raise self._raised
-            return self._came[0]
+        while not self._came and self._raised is None:
+            begun_s = time.monotonic()
+            wait_s = LOOK_S if until_s is None else min(max(until_s - begun_s, 0.0), LOOK_S)
+            if self._look(wait_s, until_s) != RUNNING:
+                self._fetch(until_s)
+            elif until_s is not None and time.monotonic() >= until_s:
+                raise CallTimeout(f"{self._method} is still running: ask its ticket again")
+            elif time.monotonic() - begun_s < wait_s / 2:
+                time.sleep(AGAIN_S)
+        if self._raised is not None:
+            raise self._raised
+        return self._came[0]
 
     def _look(self, wait_s: float, until_s: float | None) -> str:
-        with self._lock:
-            if self._status == RUNNING:
-                status = self._ask("ticket_status", self.id, wait_s)
-                if status not in (RUNNING, "done", "failed"):
-                    raise ProtocolError("the host gave no status of a call")
-                self._status = status
-            return self._status
+        if self._status == RUNNING:
+            peer, answer, came = self._ask(until_s, "ticket_status", self.id, wait_s)
+            try:
+                status = peer.take(answer, came)
+            except NamingError:
+                self._let_go(peer)
+                raise
+            if status not in (RUNNING, "done", "failed"):
+                raise ProtocolError("the host gave no status of a call")
+            self._status = status
+        return self._status
 
-    def _fetch(self) -> None:
-        try:
-            self._came.append(self._ask("ticket_result", self.id))
-        except Exception as error:
-            if self._status != "failed" or self._peer.driver.error is not None:
-                raise  # nothing of the method's: it can be asked for again
-            self._raised = error
-        # Only now, for it might have been lost on the way; and not later, for the caller may leave now.
-        self._forget()
+    def _fetch(self, until_s: float | None) -> None:
+        with self._fetching:
+            if self._came or self._raised is not None:
+                return
+            peer, answer, came = self._ask(until_s, "ticket_result", self.id)
+            if type(answer) is Fault and self._status == "failed":
+                self._raised = peer.fault_in(answer, came)
+            else:  # what this raises is nothing of the method's: the result can be asked for again
+                self._came.append(peer.take(answer, came))
+            # Only now: it might have been lost on the way. And here, not later: a program that ends with its result
+            # would leave the ticket at the host, where only so many are kept.
+            with contextlib.suppress(EmporionError):  # else the host forgets by itself, after an hour
+                self._ask(time.monotonic(), "ticket_forget", self.id)
+            self._let_go(peer)
 
-    def _forget(self) -> None:
-        """Let the host forget the call, and end a connection that nothing of the result needs."""
-        peer = self._peer
-        with contextlib.suppress(EmporionError):  # else it forgets by itself, after an hour
-            peer.call(DIRECTORY, Op.CALL, "ticket_forget", (self.id,), {})
+    def _let_go(self, peer: ClientPeer) -> None:
+        """End a connection of this ticket's own that nothing of the result needs."""
         if self._own and not peer.holds_proxies:
             peer.close()
 
-    def _ask(self, method: str, *args: Any) -> Any:
+    def _ask(self, until_s: float | None, method: str, *args: Any) -> tuple[ClientPeer, Answer, Any]:
         """Ask the host, by a new connection where the old one is over, or breaks in that very moment."""
-        if self._peer.driver.error is None:
+        before = self._peer
+        if before.driver.error is None:
             try:
-                return self._peer.call(DIRECTORY, Op.CALL, method, args, {})
+                return self._ask_by(before, until_s, method, args)
             except ConnectionLost:
-                if self._peer.driver.error is None:
+                if before.driver.error is None:
                     raise
-        self._peer, self._own = self._peer.reopened(), True
-        return self._peer.call(DIRECTORY, Op.CALL, method, args, {})
+        with self._connecting:
+            if self._peer.driver.error is not None:
+                self._peer, self._own = self._peer.reopened(), True
+            peer = self._peer
+        return self._ask_by(peer, until_s, method, args)
+
+    def _ask_by(self, peer: ClientPeer, until_s: float | None, method: str,
+                args: Sequence[Any]) -> tuple[ClientPeer, Answer, Any]:
+        """An error that this raises arose here; what the host raised is in the answer."""
+        by_s = None if until_s is None else max(until_s, time.monotonic()) + ARRIVAL_S
+        if peer.timeout_s is not None:
+            own_s = time.monotonic() + max(peer.timeout_s, 2 * LOOK_S)  # the host may keep the question that long
+            by_s = own_s if by_s is None else min(by_s, own_s)
+        return peer, *peer.request(Call(0, 0, DIRECTORY, Op.CALL, method, [], Body(list(args))), (), by_s)
 
     def __repr__(self) -> str:
         return f"<ticket {self.id} for {self._method} at {self._peer.where}, {self._status}>"

@@ -21,9 +21,9 @@ from ..errors import CallTimeout, ConnectionLost, EmporionError, ProtocolError, 
 from .channel import Arrived, Channel
 from .events import one_line
 from .line import Line, Waiter
-from .serving import Recall, Server
+from .serving import Recall, Server, fault, logged
 from .session import CANCELLED, Asked, Chain, Kind, Notice, Pending, Session
-from .wire.messages import Body, Call, Cancel, Code, Fault, Goodbye, Message, NeedCode, Result
+from .wire.messages import Call, Cancel, Code, Fault, Goodbye, Message, NeedCode, Result
 from .workers import Parking, Workers
 
 __all__ = ["Answer", "Driver"]
@@ -33,6 +33,9 @@ log = logging.getLogger("emporion.driver")
 # How long a worker waits for the next call before it gives the connection back to the selector. A hop through the
 # selector costs more than a whole call; a client that pauses for longer than this does not notice it.
 LINGER_S: Final = 0.005
+
+# How often one connection is read in a row while all workers are busy and others may have something to say.
+MOST_LOOKS: Final = 8
 
 # Pongs and refusals that wait for the peer to take them: more than one read of 256 KiB can ask for.
 MAX_UNSAID: Final = 50_000
@@ -231,12 +234,12 @@ class Driver(Line):
         blobs: Sequence[bytes]
         try:
             if asked.cancelled:
-                answer, blobs = _fault(asked, CANCELLED, "cancelled before it began"), ()
+                answer, blobs = fault(asked, CANCELLED, "cancelled before it began"), ()
             else:
                 answer, blobs = self._server.serve(asked)
         except BaseException as error:
             # No Exception: Ctrl-C, or hosted code that quits. It goes on in this thread; the caller learns of it too.
-            answer, blobs = _fault(asked, type(error).__name__, "the call was broken off"), ()
+            answer, blobs = fault(asked, type(error).__name__, "the call was broken off"), ()
             resume = False
             raise
         finally:
@@ -261,7 +264,7 @@ class Driver(Line):
             try:
                 self._send_one(answer, blobs, asked.codec)
             except ValueNotPortable as error:
-                self._send(_fault(asked, "emporion.errors.ValueNotPortable", str(error)), (), asked.codec)
+                self._send(fault(asked, "emporion.errors.ValueNotPortable", str(error)), (), asked.codec)
             if self._session.outbox:
                 self._flush()
         except EmporionError:
@@ -280,15 +283,6 @@ class Driver(Line):
                 self._serve(asked)
 
     def _work(self) -> None:
-        """On a worker: read and serve until nothing comes for a while."""
-        try:
-            self._read_and_serve()
-        except BaseException:
-            # Nobody shall wait for a thread that is gone.
-            self.close(ProtocolError("this end failed; its log says why"))
-            raise
-
-    def _read_and_serve(self) -> None:
         workers = self._workers
         assert workers is not None
         me = get_ident()
@@ -309,6 +303,20 @@ class Driver(Line):
             if starts:
                 self._serve_apart(starts[0], resume=not workers.pressed)
 
+    def _look(self) -> None:
+        me = get_ident()
+        with self._lock:
+            if not self._take_reading(me):
+                return
+            try:
+                for _ in range(MOST_LOOKS):
+                    if self._error is not None or not self._read(0.0):
+                        break
+                    for asked in self._new_starts():
+                        self._submit(asked)
+            finally:
+                self._pass_on(me)
+
     def _serve_apart(self, asked: Asked, *, resume: bool = False) -> None:
         """On a worker: hosted code that raises what is no Exception (it quits) ends its call and nothing else."""
         try:
@@ -322,7 +330,16 @@ class Driver(Line):
         if self._workers is None:
             self._starts.append(asked)
         else:
-            self._workers.submit(lambda: self._serve_apart(asked))
+            asked.queued = True
+            self._workers.submit(lambda: self._begin(asked))
+
+    def _begin(self, asked: Asked) -> None:
+        """On a worker: a call's turn has come, unless it was cancelled meanwhile."""
+        with self._lock:
+            if not asked.queued:
+                return
+            asked.queued = False
+        self._serve_apart(asked)
 
     def _new_starts(self) -> list[Asked]:
         starts = self._starts
@@ -400,7 +417,7 @@ class Driver(Line):
     def later(self, job: Callable[[], object]) -> None:
         """Run `job` on a worker; what it raises goes to the log."""
         assert self._workers is not None
-        self._workers.submit(lambda: _logged(job))
+        self._workers.submit(lambda: logged(job))
 
     def post(self, message: Message) -> None:
         """Send a message that has no answer."""
@@ -425,13 +442,3 @@ class Driver(Line):
 
     def _over(self, error: EmporionError) -> None:
         self._server.closed(error)
-
-def _logged(job: Callable[[], object]) -> None:
-    try:
-        job()
-    except Exception:
-        log.exception("a one-way call failed; its caller has gone on long ago")
-
-
-def _fault(asked: Asked, type_name: str, text: str) -> Fault:
-    return Fault(asked.message.call, type_name, text, "", Body([]))

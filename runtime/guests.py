@@ -10,7 +10,7 @@ from ..validators.connection import Connection
 from ..validators.consignment import Consignment
 from .announced import Announced
 from .code.admission import Arrivals, Realm, Traveller
-from .context import MAX_NESTED, Caller, current_scope, here, too_deep
+from .context import MAX_NESTED, Caller, current_scope, enter, here, too_deep
 from .events import CodeCrossed, announce
 from .exports import Export
 from .exposure import Interface
@@ -19,7 +19,7 @@ from .packing import pack
 from .parcel import Parcel
 from .peer import CALLS, THEIRS, Peer, check_member, is_plain, split_arguments
 from .session import Asked
-from .visits.handle import Handle, remember
+from .visits.handle import OUTSIDE, Handle, remember
 from .visits.office import Office
 from .visits.scope import Scope
 from .visits.tickets import Detached, Tickets
@@ -81,19 +81,19 @@ class GuestPeer(Peer):
                     raise NamingError(f"no object is registered here as {name!r:.200}")
                 return registration
             case ["ticket_status", [str(id), int() | float() as wait_s]] if not kwargs:
-                return self._registry.tickets.find(id, self.caller).status(wait_s)
+                return self._registry.tickets.status(id, wait_s, self.caller)
             case ["ticket_forget", [str(id)]] if not kwargs:
                 return self._registry.tickets.forget(id, self.caller)
         raise NotExposed("a host answers lookup(name) and what concerns tickets, and nothing else, without an object")
 
     def serve(self, asked: Asked) -> tuple[Message, Sequence[bytes]]:
-        before, here.scope = here.scope, None
+        before = enter(None)
         here.nested += 1
         try:
             return super().serve(asked) if here.nested <= MAX_NESTED else self.fault_out(asked.message.call, too_deep())
         finally:
             here.nested -= 1
-            here.scope = before  # only now: an exception that goes out may hold an agent, too
+            enter(before)  # only now: an exception that goes out may hold an agent, too
 
     def answer(self, asked: Asked, message: Call) -> tuple[Body, list[bytes]]:
         if message.target == 0:
@@ -106,7 +106,7 @@ class GuestPeer(Peer):
         scope = self._scopes[asked] = Scope(export.realm, self.caller, self._office, self._output, self)
         if self.driver.error is not None:  # perhaps `closed` did not see this scope any more
             scope.cancel(VisitEnded("the caller's connection is over"))
-        here.scope = scope
+        enter(scope)
         body = message.body
         values = body.roots if is_plain(body) else self.decode(body, asked.blobs)
         args, kwargs = split_arguments(message, values) if message.keywords else (values, _NO_KEYWORDS)
@@ -119,6 +119,7 @@ class GuestPeer(Peer):
                 kwargs: Mapping[str, Any]) -> str | None:
         """Everything has arrived: the call goes on by itself, whatever becomes of this connection."""
         scope, office = self._scopes[asked], self._office
+        scope.check()  # a caller that left while it sent has no ticket, and its visit is over
         what = f"{export.interface.label}.{message.method}"
         detached = Detached(scope, what, lambda: office.perform(export, Op.CALL, message.method, args, kwargs))
         self._registry.tickets.take_over(detached, kept=message.op == Op.DISPATCH)
@@ -187,7 +188,7 @@ class GuestPeer(Peer):
         if isinstance(obj, Handle):
             scope = current_scope()
             if scope is None:
-                raise VisitEnded("a handle outside of its call: it ended with the call that its agent came with")
+                raise VisitEnded(OUTSIDE)
             parts = scope.take_apart(obj)
             self._announce(parts.goods.manifest, scope.text_of(obj))
             return parts

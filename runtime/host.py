@@ -4,16 +4,19 @@ import _thread
 import logging
 import secrets
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from importlib.util import find_spec
 from ipaddress import ip_address
 from os import PathLike
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Any, Final
 
-from ..errors import ConfigurationError, EmporionError, SandboxUnavailable, VisitEnded
+from ..errors import ConfigurationError, EmporionError, VisitEnded
 from ..validators.code import CodeValidator
 from ..validators.connection import Connection, ConnectionValidator
 from ..validators.verifiers import Verifiers
@@ -28,9 +31,9 @@ from .events import one_line
 from .exposure import interface_of
 from .guests import GuestPeer, Registration
 from .handshake import HostHandshake
+from .jails import Jails
 from .listener import Listener, open_socket
 from .options import BOTH_WALLS, DEFAULT_LIMITS, Isolation, Limits
-from .sandbox.supervisor import Jailer
 from .tls import TLS, HostTLS, server_context
 from .transport import Transport
 from .uri import TLS_SCHEME, UNIX, URI, Listen
@@ -60,6 +63,7 @@ class Host:
             nothing does.
         max_connections: Of accepted clients.
         limits, isolation: For visits, where an object has none of its own.
+        modules: What agents may import beyond what all may; see `register`.
         identity_limits: What each caller's visits may use at the most: ``{identity: Limits}``, or a callable that is
             given the `Caller` and gives `Limits`, or None for no limits of its own. Of these and the object's the
             tighter holds, field by field.
@@ -85,6 +89,7 @@ class Host:
         limits: Limits = DEFAULT_LIMITS,
         identity_limits: IdentityLimits = MappingProxyType({}),
         isolation: Isolation = BOTH_WALLS,
+        modules: Sequence[str] | None = None,
         advertise: str | None = None,
         threads: int | None = None,
         tracebacks: str = "full",
@@ -108,7 +113,7 @@ class Host:
             )
         self._place = place
         self._limits = limits
-        self._isolation = _checked_isolation(isolation, place)
+        self._isolation = _checked_isolation(isolation, modules, place)
         allowances = Allowances(identity_limits)
         self._advertise = None if advertise is None else Listen.parse(advertise)
         self._validator = connection_validator or ConnectionValidator()
@@ -116,8 +121,7 @@ class Host:
         self._registrations: dict[str, Registration] = {}
         self._by_identity: dict[int, Registration] = {}
         self._guests: dict[GuestPeer, None] = {}
-        self._jailers: dict[bool, Jailer] = {}
-        self._walls_told: set[bool] = set()
+        self._jails = Jails(spares=SPARES)
         self._closed = threading.Event()  # somebody wants the host to end
         self._ended = False
         self._serving = False
@@ -130,12 +134,12 @@ class Host:
             raise
         admission = Admission(self._code, self._compile)
         self.office = Office(
-            admission, self._jailer, self.registration_of, self._later, self._refill, allowances.limits
+            admission, self._jails.of, self.registration_of, self._later, self._refill, allowances.limits
         )
         self._port = 0 if place.scheme == UNIX else sock.getsockname()[1]
         self._parking = Parking("emporion-host")
         self._workers = Workers(threads or DEFAULT_THREADS, "emporion-host")
-        self.tickets = Tickets(self._workers.submit)
+        self.tickets = Tickets(self._workers.submit, threads or DEFAULT_THREADS)
         self._listener = Listener(
             sock,
             self._tls,
@@ -165,6 +169,7 @@ class Host:
         code_validator: CodeValidator | None = None,
         limits: Limits | None = None,
         isolation: Isolation | None = None,
+        modules: Sequence[str] | None = None,
         synchronized: bool = False,
     ) -> URI:
         """Export `obj`; gives the URI for `connect`.
@@ -173,10 +178,13 @@ class Host:
             name: None: a random one that nobody guesses.
             code_validator: Asked about each module that crosses for this object, in either direction. None: none does.
             limits, isolation: Of the visits that come for this object; None: the host's.
+            modules: What agents of these visits may import beyond what all may, by dotted names: the public names of
+                each, and whatever can be reached through them, which ``emporion check --module NAME`` shows. In place
+                of `isolation`'s; None: those.
             synchronized: One call at a time.
 
         Raises:
-            ConfigurationError: Nothing of the object is exposed, or the name is taken.
+            ConfigurationError: Nothing of the object is exposed, the name is taken, or a module is not installed.
         """
         interface = interface_of(type(obj))
         if interface is None:
@@ -184,7 +192,7 @@ class Host:
             raise ConfigurationError(text)
         if code_validator is not None and not callable(code_validator):
             raise ConfigurationError("code_validator= takes a callable (name, module, address) -> bool or Verdict")
-        isolation = self._isolation if isolation is None else _checked_isolation(isolation, self._place)
+        isolation = _checked_isolation(isolation or self._isolation, modules, self._place)
         name = secrets.token_urlsafe(16) if name is None else name
         uri = self._uri(name)
         lock = threading.RLock() if synchronized else None
@@ -195,10 +203,10 @@ class Host:
                 raise ConfigurationError(f"an object is registered as {name!r} already: unregister it first")
             self._registrations[name] = registration
             self._by_identity[id(obj)] = registration
-        if isolation != BOTH_WALLS:
+        if not isolation.is_whole:
             log.warning("%r takes agents with a wall missing, for testing: %s", name, isolation)
         if code_validator is not None:
-            self._workers.submit(lambda: self._prepare_jail(isolation.os))
+            self._workers.submit(lambda: self._jails.prepare(isolation))
         return uri
 
     def unregister(self, obj_or_name: object) -> None:
@@ -214,7 +222,7 @@ class Host:
             realm = self._registered(obj_or_name).realm
             realm.code_validator = validator
         if validator is not None:
-            self._workers.submit(lambda: self._prepare_jail(realm.isolation.os))
+            self._workers.submit(lambda: self._jails.prepare(realm.isolation))
 
     def find(self, name: str) -> Registration | None:
         """The registration under `name`."""
@@ -295,38 +303,14 @@ class Host:
 
     # --- visits -------------------------------------------------------------------------------------------------
 
-    def _jailer(self, os_wall: bool) -> Jailer:
-        with self._lock:
-            jailer = self._jailers.get(os_wall)
-            if jailer is None:
-                if self._ended:
-                    raise SandboxUnavailable("the host is closed")  # a new zygote would outlive it
-                jailer = self._jailers[os_wall] = Jailer(spares=SPARES, os_wall=os_wall)
-            return jailer
-
-    def _prepare_jail(self, os_wall: bool) -> None:
-        """Have the zygote ready before the first agent comes, and say early what stands."""
-        try:
-            walls = self._jailer(os_wall).report()
-            with self._lock:
-                if os_wall in self._walls_told:
-                    return
-                self._walls_told.add(os_wall)
-            log.info("walls around agents: %s", walls)
-            for note in walls.notes:
-                log.info("walls: %s", note)
-        except SandboxUnavailable as error:
-            if not self._ended:
-                log.error("this host takes no agents: %s", error)
-
     def _compile(self, name: str, digest: str, source: str, isolation: Isolation) -> bytes:
-        return compile_jailed(self._jailer(isolation.os), name, digest, source, isolation.language)
+        return compile_jailed(self._jails.of(isolation), name, digest, source, isolation.language)
 
     def _later(self, job: Callable[[], None]) -> None:
         self._parking.call_at(time.monotonic() + MOMENT_S, job)
 
-    def _refill(self, os_wall: bool) -> None:
-        self._workers.submit(lambda: self._jailers[os_wall].refill())
+    def _refill(self, isolation: Isolation) -> None:
+        self._workers.submit(lambda: self._jails.refill(isolation))
 
     # --- life ---------------------------------------------------------------------------------------------------
 
@@ -339,7 +323,7 @@ class Host:
                 return
             self._serving = True
         self._listener.start()
-        walls = "" if self._isolation == BOTH_WALLS else f"; WEAKENED for testing: {self._isolation}"
+        walls = "" if self._isolation.is_whole else f"; WEAKENED for testing: {self._isolation}"
         log.info("serving at %s%s", self.uri, walls)
         with self._lock:
             validators = [one.realm.code_validator for one in self._registrations.values()]
@@ -382,13 +366,12 @@ class Host:
             self._ended = True
             self._closed.set()
             guests = list(self._guests)
-            jailers = list(self._jailers.values())
+        self._jails.shut()
         self._listener.close()
         for guest in guests:
             guest.close("the host is closing")
         self.tickets.close(VisitEnded("the host is closing"))
-        for jailer in jailers:
-            jailer.close()
+        self._jails.close()
         self._workers.close()
         self._parking.close()
         self._code.close()
@@ -423,9 +406,15 @@ def _verifiers(passphrases: Sequence[str] | Mapping[str, str] | Verifiers | None
     return Verifiers(passphrases)
 
 
-def _checked_isolation(isolation: Isolation, place: Listen) -> Isolation:
-    """A wall may be missing only where no stranger can come: on this machine."""
-    if isolation != BOTH_WALLS and place.scheme != UNIX:
+def _checked_isolation(isolation: Isolation, modules: Sequence[str] | None, place: Listen) -> Isolation:
+    """A wall may be missing only where no stranger can come: on this machine. `modules` take the place of its own."""
+    if modules is not None:
+        isolation = replace(isolation, modules=modules)
+    for name in isolation.modules:
+        top = name.partition(".")[0]  # what is inside, only running it would tell
+        if top not in sys.modules and find_spec(top) is None:
+            raise ConfigurationError(f"modules: there is no module {name!r} here: is it installed?")
+    if not isolation.is_whole and place.scheme != UNIX:
         try:
             loopback = ip_address(place.host).is_loopback
         except ValueError:

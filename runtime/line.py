@@ -7,10 +7,10 @@ import contextlib
 import threading
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from threading import get_ident
 
-from ..errors import ConnectionLost, EmporionError, ValueNotPortable
+from ..errors import ConnectionLost, EmporionError, ProtocolError, ValueNotPortable
 from .channel import Arrived, Channel
 from .wire.messages import Message
 from .workers import Parking, Workers
@@ -65,6 +65,10 @@ class Line(ABC):
         """On a worker: read and serve until nothing comes for a while."""
 
     @abstractmethod
+    def _look(self) -> None:
+        """On a thread that all connections share while every worker is busy: read what is there, and serve nothing."""
+
+    @abstractmethod
     def _over(self, error: EmporionError) -> None:
         """Told once, without the lock: the connection has ended."""
 
@@ -117,7 +121,8 @@ class Line(ABC):
         if self._parking is None or self._workers is None or self._watched:
             return
         if self._channel.buffered():
-            self._workers.submit(self._work)  # bytes on this side of the socket, where the selector sees nothing
+            # Bytes on this side of the socket, where the selector sees nothing.
+            self._workers.submit_reading(self._sound(self._work), self._sound(self._look))
         elif not self._resting:
             # Not watched at once: two system calls for every call would be the price. The next reader mostly comes
             # within microseconds; the selector looks a moment later, and watches if none did.
@@ -146,7 +151,7 @@ class Line(ABC):
             if not self._watched:
                 return  # a reader came first
             self._watched = False
-        self._workers.submit(self._work)
+        self._workers.submit_reading(self._sound(self._work), self._sound(self._look))
 
     def _step_aside(self) -> None:
         """A sender has to wait for the peer, which may wait for somebody here to read: it must not be the reader."""
@@ -174,6 +179,18 @@ class Line(ABC):
             return self._channel.receive(timeout_s)
         except EmporionError as broken:
             return broken
+
+    def _sound(self, work: Callable[[], None]) -> Callable[[], None]:
+        """`work` for this connection, which ends where that fails: nobody shall wait for a thread that is gone."""
+
+        def watched() -> None:
+            try:
+                work()
+            except BaseException:
+                self.close(ProtocolError("this end failed; its log says why"))
+                raise
+
+        return watched
 
     # --- sending and ending -------------------------------------------------------------------------------------
 

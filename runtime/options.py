@@ -1,11 +1,14 @@
 """What an operator can set about visits: the limits that end one and the walls that hold one."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Final
 
 from ..errors import ConfigurationError
 
 __all__ = ["BOTH_WALLS", "DEFAULT_LIMITS", "Isolation", "Limits"]
+
+MAX_MODULES: Final = 100  # that one object allows: their names travel to the zygote in one message
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,10 +42,32 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Isolation:
-    """Which walls stand around a visit; both, unless each is to be tested alone (loopback only)."""
+    """Which walls stand around a visit; both, unless each is to be tested alone (loopback only).
+
+    `modules` are what its agents may import beyond what all agents may, by dotted names: their public names, and
+    whatever can be reached through those (``emporion check --module NAME`` shows it). Any sequence; kept as a sorted
+    tuple.
+    """
 
     language: bool = True
     os: bool = True
+    modules: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        names = self.modules
+        if isinstance(names, str) or not all(type(name) is str for name in names):
+            raise ConfigurationError(f"modules={names!r}: a list of modules' names is needed, as in ['colorsys']")
+        for name in names:
+            if not all(part.isidentifier() and not part.startswith("_") for part in name.split(".")):
+                raise ConfigurationError(f"modules: {name!r} is no public dotted name of a module")
+        if len(set(names)) > MAX_MODULES:
+            raise ConfigurationError(f"modules: {len(set(names))} names; {MAX_MODULES} is the most")
+        object.__setattr__(self, "modules", tuple(sorted(set(names))))
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether both walls stand."""
+        return self.language and self.os
 
 
 DEFAULT_LIMITS: Final = Limits()

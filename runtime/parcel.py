@@ -43,15 +43,15 @@ class Parcel:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)  # what tools look for on any object
-        raise self._closed()
+        raise self.closed()
 
     def __setattr__(self, name: str, value: object) -> None:
-        raise self._closed()
+        raise self.closed()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        raise self._closed()
+        raise self.closed()
 
-    def _closed(self) -> CodeDenied:
+    def closed(self) -> CodeDenied:
         why = "this connection takes no code in: connect(..., mobile_code=True) opens what comes"
         return CodeDenied(self._module, "download", why)
 

@@ -24,6 +24,7 @@ from .wire.decode import decode_values
 from .wire.faults import decode_fault, encode_fault
 from .wire.kinds import PLAIN, Kind
 from .wire.messages import Body, Call, Code, Fault, Message, NeedCode, Op, Output, Provide, Release, Result
+from .wire.raised import is_bearable
 from .wire.values import Mobile, Named, encode_values
 
 __all__ = ["DIRECTORY", "Peer"]
@@ -168,6 +169,10 @@ class Peer:
         else:
             message = Call(0, 0, target, op, method, names, body, max(1, int(timeout_s * 1000)))
             answer, came = self.request(message, blobs, time.monotonic() + timeout_s)
+        return self.take(answer, came)
+
+    def take(self, answer: Answer, came: Any) -> Any:
+        """The result that an answer to a call brought; raises what its fault tells of."""
         if type(answer) is Result:
             body = answer.body
             values = body.roots if is_plain(body) else self.decode(body, came)
@@ -238,7 +243,7 @@ class Peer:
 
     def fault_out(self, call: int, error: BaseException, *, code: bool = True) -> tuple[Message, Sequence[bytes]]:
         """The fault for an exception, with its traceback as text; without `code` no class of it travels."""
-        text = "".join(traceback.format_exception(error)) if self._tracebacks else ""
+        text = "".join(traceback.format_exception(error)) if self._tracebacks and is_bearable(error) else ""
         return encode_fault(call, error, text, self.encode if code else self._encode_without_code)
 
     def _encode_without_code(self, values: Sequence[object], label: Callable[[int], str]) -> tuple[Body, list[bytes]]:

@@ -1,14 +1,19 @@
 """What a driver asks of the object layer above it, and what that layer can ask of a request under way."""
 
+import logging
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from ..errors import EmporionError
+from .events import one_line
 from .session import Asked
 from .wire.kinds import Row
-from .wire.messages import Message, Output, Provide
+from .wire.messages import Body, Fault, Message, Output, Provide
+from .wire.raised import text_of
 
-__all__ = ["Recall", "Server"]
+__all__ = ["Recall", "Server", "fault", "logged"]
+
+log = logging.getLogger("emporion.driver")
 
 
 class Server(Protocol):
@@ -61,3 +66,17 @@ class Recall:
         self.off = True
         if self._call_off is not None:
             self._call_off()
+
+
+def fault(asked: Asked, type_name: str, text: str) -> Fault:
+    """The driver's own answer to a call that `Server.serve` gives none to."""
+    return Fault(asked.message.call, type_name, text, "", Body([]))
+
+
+def logged(job: Callable[[], object]) -> None:
+    """Run what nobody waits for; what it raises goes to the log."""
+    try:
+        job()
+    except Exception as error:  # its text may be a peer's
+        told = one_line(f"{type(error).__name__}: {text_of(error)}", 500)
+        log.error("a one-way call failed, whose caller has gone on long ago: %s", told)

@@ -58,7 +58,7 @@ class Kind(Enum):
 class Asked:
     """A call of the peer's that this end serves, with the blobs beside it. As a delivery: it begins a chain."""
 
-    __slots__ = ("blobs", "cancelled", "chain", "codec", "message")
+    __slots__ = ("blobs", "cancelled", "chain", "codec", "message", "queued")
     kind: Final = Kind.START
 
     def __init__(self, message: Call | NeedCode, blobs: Any, chain: "Chain", codec: int) -> None:
@@ -67,6 +67,7 @@ class Asked:
         self.chain = chain
         self.codec = codec  # the answer comes in the format of the request
         self.cancelled = False
+        self.queued = False  # the driver's: it waits for a thread, and nobody has begun with it
 
 
 class Pending:
@@ -316,9 +317,12 @@ class Session:
         inbox = asked.chain.inbox
         if type(inbox) is deque and asked in inbox:
             inbox.remove(asked)
-            self.answered(asked)
-            return self._refuse(asked.message, CANCELLED, "cancelled before it began")
-        return Notice(Kind.CANCEL, asked=asked)
+        elif asked.queued:
+            asked.queued = False  # now, not when a thread is free: all may wait for what waits for this answer
+        else:
+            return Notice(Kind.CANCEL, asked=asked)
+        self.answered(asked)
+        return self._refuse(asked.message, CANCELLED, "cancelled before it began")
 
     def _refuse(self, message: Call | NeedCode, type_name: str, text: str) -> Delivery:
         self.outbox.append(Fault(message.call, type_name, text, "", Body([])))

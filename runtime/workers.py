@@ -21,6 +21,7 @@ log = logging.getLogger("emporion.workers")
 
 DEFAULT_THREADS: Final = 64  # far more than two cores use; hosted methods wait for visits and databases
 MOMENT_S: Final = 0.005  # after which the selector takes up a connection that nobody reads
+READERS: Final = 4  # beside them, when all are busy; not one, which a peer that takes no answers could keep waiting
 IDLE_S: Final = 10.0  # a thread that had nothing to do for this long ends
 
 Job = Callable[[], None]
@@ -36,6 +37,8 @@ class Workers:
         self._jobs: deque[Job] = deque()
         self._idle: list[tuple[threading.Lock, list[Job]]] = []
         self._threads: set[threading.Thread] = set()
+        self._looks: deque[Job] = deque()  # what is read when all threads are busy
+        self._looking = 0  # threads beside the others that are at that
         self._closed = False
 
     def submit(self, job: Job) -> None:
@@ -52,6 +55,30 @@ class Workers:
             else:
                 self._jobs.append(job)
 
+    def submit_reading(self, serve: Job, look: Job) -> None:
+        """Run `serve`; or, when all threads are busy, `look` on one of a few beside them: it serves nobody.
+
+        What ends calls must be heard when every thread waits for one to end.
+        """
+        with self._lock:
+            busy = not self._idle and len(self._threads) >= self._limit
+            if busy and not self._closed:
+                self._looks.append(look)
+                if self._looking < READERS:
+                    self._looking += 1
+                    threading.Thread(target=self._look, name=f"{self._name}-reader", daemon=True).start()
+                return
+        self.submit(serve)
+
+    def _look(self) -> None:
+        while True:
+            with self._lock:
+                if not self._looks:
+                    self._looking -= 1
+                    return
+                look = self._looks.popleft()
+            _guarded(look)
+
     @property
     def pressed(self) -> bool:
         """Whether jobs wait for a thread: one that could linger should not."""
@@ -62,12 +89,14 @@ class Workers:
         with self._lock:
             self._closed = True
             self._jobs.clear()
+            self._looks.clear()
             idle, self._idle = self._idle, []
             threads = [t for t in self._threads if t is not threading.current_thread()]
         for wake, _ in idle:
             wake.release()
+        until_s = time.monotonic() + timeout_s
         for thread in threads:
-            thread.join(timeout_s)
+            thread.join(max(until_s - time.monotonic(), 0.0))
 
     def _start(self, job: Job) -> None:
         thread = threading.Thread(target=self._work, args=(job,), name=f"{self._name}-worker", daemon=True)

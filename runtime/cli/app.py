@@ -54,6 +54,7 @@ def host(
     passphrase_file: given.PassphraseFile = None,
     logins_file: given.LoginsFile = None,
     code_validator: given.Judge = None,
+    allow: given.Allowed = None,
     state_dir: given.StateDir = None,
     advertise: given.Advertise = None,
     log_format: given.LogFormat = "text",
@@ -79,6 +80,7 @@ def host(
             passphrases=passphrases,
             anonymous=anonymous,
             validator=None if judge is None else load(judge),
+            modules=allow or [],
             state_dir=state_dir,
             advertise=advertise,
             json_log=log_format == "json",
@@ -114,6 +116,31 @@ def send(
         send_agent(
             made, further, to=to, call=call, passphrase=passphrase, login=login, accept=accept, timeout_s=timeout
         )
+
+
+@app.command()
+def check(
+    what: given.Checked = None,
+    allow: given.Allowed = None,
+    module: given.Reached = None,
+    json: given.Json = False,
+    debug: given.Debug = False,
+) -> None:
+    """Say whether hosts would take an agent's code, before any is asked. Exit code 1: they would refuse some of it.
+
+    It reads the text, and runs none of it.
+    """
+    if bool(what) == bool(module):
+        raise typer.BadParameter("name files, folders or modules to check, or one --module")
+    with one_line_errors(debug):
+        if module:
+            from .reaching import show
+
+            show(module, as_json=json)
+        else:
+            from .check import check
+
+            check(what or [], allow or [], as_json=json)
 
 
 @app.command()

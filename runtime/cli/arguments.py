@@ -6,10 +6,10 @@ from typing import Annotated
 import typer
 
 __all__ = [
-    "Accept", "Address", "Advertise", "Agent", "Anonymous", "Argument", "AsJson", "CodeFolder", "Debug", "Digest",
-    "Digests", "Explain", "Folder", "Identity", "Json", "Judge", "KeyFile", "LogFormat", "Login", "LoginsFile",
-    "Method", "Name", "NewKey", "PassphraseFile", "Policy", "PrivateKey", "Raw", "Sender", "Setting", "Signed",
-    "StateDir", "Target", "Timeout", "Version", "What", "Why",
+    "Accept", "Address", "Advertise", "Agent", "Allowed", "Anonymous", "Argument", "AsJson", "Checked",
+    "CodeFolder", "Debug", "Digest", "Digests", "Explain", "Folder", "Identity", "Json", "Judge", "KeyFile",
+    "LogFormat", "Login", "LoginsFile", "Method", "Name", "NewKey", "PassphraseFile", "Policy", "PrivateKey",
+    "Raw", "Reached", "Sender", "Setting", "Signed", "StateDir", "Target", "Timeout", "Version", "What", "Why",
 ]  # fmt: skip
 
 
@@ -110,6 +110,29 @@ Signed = Annotated[
     ),
 ]
 KeyFile = Annotated[Path, typer.Option("--key", metavar="FILE", help="The private key, as `key make` wrote it.")]
+
+# --- check
+Checked = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="FILE|FOLDER|MODULE[:CLASS]...",
+        show_default=False,
+        help="What agents are made of; with each module those that travel along.",
+    ),
+]
+Allowed = Annotated[
+    list[str] | None,
+    typer.Option("--allow", metavar="MODULE", help="Agents may import it too.", show_default=False),
+]
+Reached = Annotated[
+    str | None,
+    typer.Option(
+        "--module",
+        metavar="MODULE",
+        show_default=False,
+        help="Show instead what agents would reach, were this module allowed; a process of its own imports it.",
+    ),
+]
 
 # --- policy
 Policy = Annotated[

@@ -23,6 +23,7 @@ def serve(
     passphrases: list[str] | dict[str, str] | None,
     anonymous: bool,
     validator: Callable[..., Any] | None,
+    modules: list[str],
     state_dir: Path | None,
     advertise: str | None,
     json_log: bool,
@@ -46,7 +47,7 @@ def serve(
         listen, passphrases=passphrases, allow_anonymous=anonymous, state_dir=state_dir, advertise=advertise
     )
     try:
-        uri = host.register(obj, name, code_validator=validator)
+        uri = host.register(obj, name, code_validator=validator, modules=modules)
         host.start()  # only now: its first lines say what it is ready for
         typer.echo(str(uri))
         host.serve_forever()

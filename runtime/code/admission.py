@@ -15,11 +15,12 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from ...agents.manifest import MAX_CLOSURE_BYTES, MAX_MODULE_BYTES, MAX_NAME_CHARS, check_manifest, packages_of
-from ...errors import CodeDenied, EmporionError, LimitExceeded, ProtocolError
+from ...errors import CodeDenied, LimitExceeded, ProtocolError
 from ...validators.code import CodeValidator, judge
 from ...validators.consignment import Consignment
 from ..events import CodeCrossed, announce
 from ..options import Isolation, Limits
+from ..sandbox.language.complaints import Complaint, Need, Refused, in_one_line
 from ..sandbox.language.policy import POLICY_VERSION
 from .flights import Flight, Flights
 from .kept import yank_reason
@@ -178,6 +179,8 @@ class Admission:
             try:
                 code = self._compiled_once(name, digest, source, isolation, traveller, claimed)
                 self.store.put_compiled(digest, key, code)
+            except Refused as error:
+                raise self._denied(name, {name: digest}, "upload", error.reason, traveller) from None
             finally:
                 self._compiling.clear(claimed)
         return code
@@ -188,8 +191,8 @@ class Admission:
         self.recalled(manifest, "upload", traveller)  # again: its sources may have been half a minute on their way
         until_s = time.monotonic() + COMPILE_BUDGET_S
         codes: list[tuple[str, str, bytes]] = []
-        packages = packages_of(manifest)
         claimed = Claims()
+        refused: list[CodeDenied] = []  # the author is told of all modules at once
         try:
             for name, digest in manifest.items():
                 key = _key(name, isolation)
@@ -198,12 +201,18 @@ class Admission:
                     if time.monotonic() > until_s:
                         why = f"compiling its closure took more than {COMPILE_BUDGET_S:g} s: send less code at once"
                         raise self._denied(name, manifest, "upload", why, traveller)
-                    code = self._compiled_once(name, digest, sources[digest], isolation, traveller, claimed)
+                    try:
+                        code = self._compiled_once(name, digest, sources[digest], isolation, traveller, claimed)
+                    except Refused as error:
+                        lines = [error.reason, *map(str, _absent(error, manifest))]
+                        refused.append(self._denied(name, manifest, "upload", "; ".join(lines), traveller))
+                        continue
                     codes.append((digest, key, code))
-                absent = [need for need in getattr(code, "needs", ()) if need not in manifest and need not in packages]
+                absent = _absent(code, manifest)
                 if absent:
-                    why = f"needs {absent[0]}, which the host does not offer"
-                    raise self._denied(name, manifest, "upload", why, traveller)
+                    refused.append(self._denied(name, manifest, "upload", in_one_line(absent), traveller))
+            if refused:
+                raise _together(refused)
             for name, digest in manifest.items():
                 try:
                     self.store.put(digest, sources[digest])
@@ -217,7 +226,12 @@ class Admission:
 
     def _compiled_once(self, name: str, digest: str, source: str, isolation: Isolation, traveller: Traveller,
                        claimed: "Claims") -> bytes:
-        """A module's code, made now, or by another thread that is at it; what is made stays in `claimed`."""
+        """A module's code, made now, or by another thread that is at it; what is made stays in `claimed`.
+
+        Raises:
+            Refused: By the language policy; whoever has the whole closure says so.
+            CodeDenied: It cannot be compiled.
+        """
         key = digest, _key(name, isolation)
         mine, theirs, found = self._compiling.claim([key], lambda key: self.store.compiled(*key))
         claimed.update(mine)
@@ -226,6 +240,8 @@ class Admission:
             return code
         try:
             code = self._compile(name, digest, source, isolation)
+        except Refused:
+            raise
         except CodeDenied as error:
             raise self._denied(name, {name: digest}, "upload", error.reason, traveller) from None
         if mine:
@@ -268,7 +284,7 @@ class Admission:
         announce(CodeCrossed(name, digest, direction, True, what, traveller.label))
 
     def _denied(self, name: str, digests: Mapping[str, str], direction: str, reason: str,
-                traveller: Traveller, told: str | None = None) -> EmporionError:
+                traveller: Traveller, told: str | None = None) -> CodeDenied:
         """Log a denial; the peer hears `told` where that is not the whole reason."""
         reason = reason[:MAX_REASON_CHARS]
         told = reason if told is None else told[:MAX_REASON_CHARS]
@@ -276,6 +292,22 @@ class Admission:
         return CodeDenied(name[:MAX_NAME_CHARS], direction, told)
 
 
+def _absent(told: object, manifest: Mapping[str, str]) -> list[Complaint]:
+    """What the compiler said that a module needs, less what comes with it in its own closure."""
+    needs: tuple[Need, ...] = getattr(told, "needs", ())
+    own = manifest.keys() | packages_of(manifest) if needs else ()
+    return [need.complaint for need in needs if need.module not in own]
+
+
+def _together(refused: list[CodeDenied]) -> CodeDenied:
+    """One refusal for the modules of a closure: the first one's, which tells of the others."""
+    first, *others = refused
+    reason = "; ".join([first.reason, *(f"module {one.module!r}: {one.reason}" for one in others)])
+    return CodeDenied(first.module, first.direction, reason[:MAX_REASON_CHARS])
+
+
 def _key(name: str, isolation: Isolation) -> str:
     """What compiled code is kept under. A wall less makes other code, or code that other visits must not trust."""
-    return f"{POLICY_VERSION}:{PYTHON}:{int(isolation.language)}{int(isolation.os)}:{name}"
+    # Another set of modules makes other needs, which are asked for when code is made.
+    more = "".join(f"+{module}" for module in isolation.modules)
+    return f"{POLICY_VERSION}:{PYTHON}:{int(isolation.language)}{int(isolation.os)}{more}:{name}"

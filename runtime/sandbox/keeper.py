@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from contextlib import suppress
+from pathlib import Path
 from typing import Final
 
 from ...errors import ProtocolError, SandboxUnavailable
@@ -46,15 +47,17 @@ _MAX_STALE_DEADLINES: Final = 256
 class Keeper:
     """Starts one zygote and keeps it: a dead one is never revived, the `Jailer` makes a new keeper."""
 
-    def __init__(self, entry: str, *, os_wall: bool) -> None:
+    def __init__(self, entry: str, *, os_wall: bool, modules: tuple[str, ...] = ()) -> None:
         """Nothing is started yet.
 
         Args:
             entry: what spares run, "package.module:function".
             os_wall: whether they get seccomp, Landlock and namespaces.
+            modules: what their agents may import beyond what all may.
         """
         self.may_limit = True
-        self._start = Start(entry, os_wall)
+        # Its own folders lead a fresh interpreter to the library only; an operator's module may lie beside the host's.
+        self._start = Start(entry, os_wall, modules, _absolute_path() if modules else ())
         self._hello: Hello | None = None
         self._failure = ""
         self._up = threading.Event()
@@ -281,3 +284,8 @@ class Keeper:
                 f"emporion must be installed in the environment of {sys.executable}"
             )
         process.stderr.close()
+
+
+def _absolute_path() -> tuple[str, ...]:
+    """Where this process finds modules: ``sys.path`` as another process, in another folder, can use it."""
+    return tuple(str(Path(entry).absolute()) for entry in sys.path)

@@ -76,10 +76,13 @@ class WallReport:
 
 
 class Start(msgspec.Struct, array_like=True, tag=1):
-    """The host's first message: what runs in a spare ("package.module:function") and whether to build the OS wall."""
+    """The host's first message: what runs in a spare ("package.module:function") and whether to build the OS wall;
+    `modules` that the operator lets agents import, and the folders on which to look for them."""
 
     entry: str
     os_wall: bool
+    modules: tuple[str, ...] = ()
+    path: tuple[str, ...] = ()
 
 
 class Spawn(msgspec.Struct, array_like=True, tag=2):

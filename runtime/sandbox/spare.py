@@ -35,13 +35,16 @@ class Entry:
     warm_up: Callable[[], None] | None
 
     @classmethod
-    def load(cls, path: str) -> "Entry":
+    def load(cls, path: str, modules: tuple[str, ...] = (), folders: tuple[str, ...] = ()) -> "Entry":
         """Import ``"package.module:function"``; the module may define ``prepare()`` and ``warm_up()``.
 
-        `prepare` runs now, in the zygote: what is imported on first use must be here before the files are gone.
+        `prepare` runs now, in the zygote: what is imported on first use must be here before the files are gone. Where
+        there are `modules`, beyond what all agents may import, ``allow(modules, folders)`` runs before it.
         """
         module_name, _, function = path.partition(":")
         module = importlib.import_module(module_name)
+        if modules:
+            module.allow(modules, folders)
         if hasattr(module, "prepare"):
             module.prepare()
         return cls(getattr(module, function), getattr(module, "warm_up", None))

@@ -3,6 +3,7 @@
 import sys
 import threading
 from collections import deque
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -23,18 +24,21 @@ class Jailer:
     The zygote is started on first use or by `start`, and anew after it has died.
     """
 
-    def __init__(self, *, spares: int = 2, os_wall: bool = True, entry: str = VISIT_ENTRY) -> None:
+    def __init__(self, *, spares: int = 2, os_wall: bool = True, modules: Sequence[str] = (),
+                 entry: str = VISIT_ENTRY) -> None:
         """Nothing is started yet.
 
         Args:
             spares: how many warm processes wait ahead of time; each costs 2 to 3 MB.
             os_wall: False leaves out seccomp, Landlock and namespaces, to test the language wall alone.
+            modules: what agents may import beyond what all may; imported when the zygote starts.
             entry: "package.module:function"; called as ``function(sock, role)`` in each process, behind its walls.
         """
         if type(spares) is not int or not 0 <= spares <= 1000:
             raise ConfigurationError(f"Jailer(spares={spares!r}): a number from 0 to 1000 is needed")
         self._spares = spares
         self._os_wall = os_wall
+        self._modules = tuple(modules)
         self._entry = entry
         self._lock = threading.Lock()
         self._keeper: Keeper | None = None
@@ -111,7 +115,7 @@ class Jailer:
                     raise SandboxUnavailable(f"the sandbox needs Linux, this is {sys.platform}: host agents on Linux")
                 self._retire(self._keeper)
                 self._keeper = None
-                keeper = Keeper(self._entry, os_wall=self._os_wall)
+                keeper = Keeper(self._entry, os_wall=self._os_wall, modules=self._modules)
                 self._walls = keeper.start()
                 self._keeper = keeper
                 self._fill(keeper)

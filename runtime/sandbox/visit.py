@@ -9,7 +9,9 @@ import contextlib
 import marshal
 import os
 import socket
+import types
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import astuple
 from typing import Any, Final
 
 from ...agents.state import capture, new_shell, restore
@@ -26,20 +28,23 @@ from ..transport import PlainTransport, Transport
 from ..wire.codecs import CODECS
 from ..wire.frames import write_frame
 from ..wire.messages import Body, Call, Message, Op, Output, Provide, Result
+from ..wire.scalars import use_zones
 from ..wire.values import Mobile, Named
+from .language.complaints import in_one_line
+from .language.extras import allow
 from .language.needs import needs_of
 from .language.ownership import WRITABLE
 from .language.policy import PolicyRefused, compile_module
+from .language.stdlib_zoneinfo import ZoneInfo
 from .language.world import World
 from .language.world import warm_up as warm_up_world
 from .protocol import EXIT_MEMORY
 
-__all__ = ["AGENTS", "main", "prepare", "warm_up"]
+__all__ = ["AGENTS", "allow", "main", "prepare", "warm_up"]
 
 AGENTS: Final = 2  # a capability that only a visit gives: a mobile object that stays there
 MAX_FRAME_BYTES: Final = 64 * 1024 * 1024  # the host counts what it sends in, and sends nothing larger
 FLUSH_CHARACTERS: Final = 4096  # printed text waits until it is this much, or until the agent says something else
-MAX_COMPLAINTS: Final = 20  # of the language policy, in one refusal
 
 
 WRITABLE.add(Proxy)  # it decides by itself: exposed properties, and nothing else
@@ -129,13 +134,17 @@ class AgentsPeer(_JailPeer):
 
     def invoke(self, asked: Asked, export: Export, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         message = asked.message
-        if isinstance(message, Call) and message.op == Op.GET:
+        assert isinstance(message, Call)
+        if message.op == Op.GET:
             missing = object()
             found = getattr(export.obj, message.method, missing)
             if found is missing:
                 raise NoSuchAttribute(f"{type(export.obj).__qualname__} has no attribute {message.method!r}")
             return found
-        return super().invoke(asked, export, args, kwargs)
+        if message.method == "__call__":
+            # Not its attribute: in a class that is what its objects do when called.
+            return _to_its_end(export.obj(*args, **kwargs))
+        return _to_its_end(super().invoke(asked, export, args, kwargs))
 
     def _describe(self, obj: object) -> list[Any]:
         """[number, names that can be called]: how a mobile object that stays here is known to the host."""
@@ -210,24 +219,45 @@ class AgentsPeer(_JailPeer):
         return super().call(target, op, method, args, kwargs)
 
 
+def _to_its_end(answer: Any) -> Any:
+    """What an agent's `async def` returns: nobody else has a loop to run it in. All other answers as they are.
+
+    A bare ``yield`` lets nobody else run, there is nobody; waiting for anything else is answered as asyncio does.
+    """
+    if type(answer) is not types.CoroutineType:
+        return answer
+    step, argument = answer.send, None
+    while True:
+        try:
+            waits_for = step(argument)
+        except StopIteration as ended:
+            return ended.value
+        if waits_for is None:
+            step, argument = answer.send, None
+        else:
+            step, argument = answer.throw, RuntimeError(f"Task got bad yield: {waits_for!r}")
+
+
 class CompilerPeer(_JailPeer):
     """Compiles one module under the language policy, and does nothing else."""
 
     def directory(self, method: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         name, digest, source, language = args
         try:
-            code = compile_module(source, name=name, digest=digest, language=language)
-            return [marshal.dumps(code), needs_of(ast.parse(source)) if language else []]
+            code = marshal.dumps(compile_module(source, name=name, digest=digest, language=language))
+            return [code, _needs(source) if language else [], ""]
         except PolicyRefused as refused:
-            raise CodeDenied(name, "upload", _complaints(refused)) from None
+            return [b"", _needs(source), "language policy: " + in_one_line(refused.complaints)]
         except RecursionError:
             raise CodeDenied(name, "upload", "its expressions are nested too deeply to compile") from None
 
 
-def _complaints(refused: PolicyRefused) -> str:
-    shown = [str(complaint) for complaint in refused.complaints[:MAX_COMPLAINTS]]
-    more = len(refused.complaints) - len(shown)
-    return "language policy: " + "; ".join(shown) + (f"; and {more} more" if more > 0 else "")
+def _needs(source: str) -> list[list[Any]]:
+    """`Need` by `Need`, as the host takes them."""
+    try:
+        return [list(astuple(need)) for need in needs_of(ast.parse(source))]
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return []  # the compiler has said so already
 
 
 _WARM: Final = {"warm": "0" * 64}
@@ -257,6 +287,7 @@ class _Shop:
 def prepare() -> None:
     """In the zygote: import and set up all that agent code may need, while there still is a file system."""
     warm_up_world()
+    use_zones(ZoneInfo)
     _warm_code.append(marshal.dumps(compile_module(_WARM_SOURCE, name="warm", digest=_WARM["warm"])))
     warm_up()
 

@@ -110,7 +110,7 @@ class Zygote:
         """Import all that visits run, while files can still be read."""
         if start.os_wall:
             build()  # imports and opens libseccomp
-        return Entry.load(start.entry)
+        return Entry.load(start.entry, start.modules, start.path)
 
     def _close_walls(self, start: Start, names: list[str], notes: list[str]) -> WallReport:
         empty_root, abi = False, 0

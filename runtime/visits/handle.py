@@ -1,7 +1,7 @@
 """Handles: what the host holds of a mobile object. Its code is never here; its state only while it is on its way."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from ...errors import ProtocolError
 from ...validators.consignment import Consignment
@@ -12,7 +12,12 @@ from ..wire.messages import Op
 if TYPE_CHECKING:
     from .scope import Scope
 
-__all__ = ["Handle", "Reference", "remember", "settle"]
+__all__ = ["OUTSIDE", "Handle", "Reference", "remember", "settle"]
+
+
+OUTSIDE: Final = (
+    "a handle goes on in the thread of its call, or by asyncio.to_thread: this thread serves none, or the call is over"
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from ..code.admission import Admission, Realm
 from ..context import Caller
 from ..exports import Export
 from ..exposure import Interface
-from ..options import Limits
+from ..options import Isolation, Limits
 from ..peer import perform
 from ..sandbox.supervisor import Jailer
 from ..wire.messages import Op
@@ -31,16 +31,16 @@ class Office:
     """One for each host.
 
     Args:
-        jailers: Gives the jailer with, or without, the operating system's wall.
+        jailers: Gives the jailer for visits with these walls and modules.
         registration_of: What the host's register says of an object; None for one that is reached through another.
         later: Runs a job, which waits for nothing, on another thread in a moment.
         refill: Has that jailer make good for a process that was used; waits for nothing.
         limits: Gives what a visit may use, of an object with these limits, by this caller.
     """
 
-    def __init__(self, admission: Admission, jailers: Callable[[bool], Jailer],
+    def __init__(self, admission: Admission, jailers: Callable[[Isolation], Jailer],
                  registration_of: Callable[[object], Registered | None],
-                 later: Callable[[Callable[[], None]], None], refill: Callable[[bool], None],
+                 later: Callable[[Callable[[], None]], None], refill: Callable[[Isolation], None],
                  limits: Callable[[Limits, Caller], Limits]) -> None:
         self.admission = admission
         self.jailer = jailers

@@ -14,6 +14,7 @@ from ..context import descend, too_deep
 from ..driver import Driver
 from ..exports import Export
 from ..packing import pack
+from ..parcel import Parcel
 from ..peer import DIRECTORY, OURS, THEIRS, Peer
 from ..session import Asked
 from ..transport import PlainTransport
@@ -187,6 +188,8 @@ class VisitPeer(Peer):
                 raise VisitEnded("a handle of another call: it ended with the call that its agent came with")
             self._have_ready(obj._reference.goods.manifest)
             return obj._reference.taken_apart(obj._state)
+        if isinstance(obj, Parcel):
+            raise obj.closed()
         packed = pack(obj)
         if packed is None:
             return None

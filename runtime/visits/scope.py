@@ -7,6 +7,7 @@ the call's visit, where all handles of the call come to life together; when the 
 import contextlib
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -19,6 +20,7 @@ from ..context import Caller
 from ..events import Printed, announce
 from ..exposure import interface_of
 from ..packing import pack
+from ..parcel import Parcel
 from ..proxy import Proxy
 from ..wire.hooks import Mobile, Named
 from ..wire.messages import Body
@@ -37,13 +39,34 @@ Label = Callable[[int], str]
 Encode = Callable[[Sequence[object], Label], tuple[Body, list[bytes]]]
 
 
+class _Here(threading.local):
+    """The handles of the message that a thread decodes."""
+
+    def __init__(self) -> None:
+        self.arriving: list[Handle] = []
+
+
+_here: Final = _Here()
+_BOOKS: Final = threading.Lock()  # a call may have several threads (`asyncio.to_thread`) that bring and pass on
+
+
+@dataclass(slots=True, eq=False)
+class _Brought:
+    """A closure that was let in: who sent it, by which end of a connection, and for which object."""
+
+    goods: Consignment
+    owner: object
+    sender: Traveller
+    realm: Realm
+
+
 class Scope:
     """One call of a client's: whose it is, what it may do, its handles, and its visit once there is one."""
 
     # One is made for every call: slots take half the time.
     __slots__ = (
         *("_brought", "_errands", "_kept", "_loaded", "_opening", "_output", "_over", "_sent", "_visit", "caller"),
-        *("fresh", "handles", "home", "office", "owner", "realm", "supplies"),
+        *("ended", "fresh", "handles", "home", "office", "owner", "realm", "supplies"),
     )
 
     def __init__(
@@ -55,10 +78,11 @@ class Scope:
         self.owner = owner  # the end of the connection that the call came by: its own code goes home unasked
         self.office = office
         self.handles: list[Handle] = []
+        self.ended = False  # answered, or for a detached call: its result was fetched
         self.fresh: Sequence[Handle] = ()  # whose state is of this moment: on the way out
         # Most calls carry no code and run no errands: they share these, which stay empty.
-        self._brought: Mapping[str, list[tuple[Consignment, object]]] = _NOTHING  # by closure id: what came
-        self._sent: Mapping[object, dict[str, str]] = _NOTHING  # {name: digest} of what was passed on, by whither
+        self._brought: Mapping[str, list[_Brought]] = _NOTHING  # by closure id: what came
+        self._sent: Mapping[object, frozenset[str]] = _NOTHING  # closures that were passed on, by whither
         self.supplies: Mapping[object, dict[str, str]] = _NOTHING  # likewise: the sources, by digest
         self._kept: list[Sequence[str]] = []  # digests that stay in the code store until the call is over
         self._output = output
@@ -86,9 +110,11 @@ class Scope:
         digests = list(manifest.values())
         self.office.admission.store.hold(digests)
         self._kept.append(digests)
+        if self.ended:
+            self._let_go()  # a thread of the hosted method's goes on
 
     def decode(self, decode: Callable[[], list[Any]], sender: Traveller, fetch: Fetch, arrivals: Arrivals,
-               owner: object) -> list[Any]:
+               owner: object, judge: Callable[[Handle], None] | None = None) -> list[Any]:
         """Read values that may bring mobile code, and have the validator of the object that takes it asked.
 
         Each closure once, however often it is listed; and none that no object of this message is made of.
@@ -97,30 +123,42 @@ class Scope:
             decode: Gives the values; its mobile objects are handles of this scope.
             sender, owner: The other end, as validators see it; and this end of the connection.
             fetch, arrivals: As for `Admission.upload`.
+            judge: Asked about each handle as well, once its code is here; it raises.
 
         Raises:
             CodeDenied: Nothing of it was kept.
         """
-        met = len(self.handles)
-        values = decode()
-        came = {closure_id(one._reference.goods.manifest): one._reference.goods for one in self.handles[met:]}
-        for goods in came.values():
+        before, _here.arriving = _here.arriving, []
+        try:
+            values, came = decode(), _here.arriving
+        finally:
+            _here.arriving = before
+        closures = {closure_id(one._reference.goods.manifest): one._reference.goods for one in came}
+        for goods in closures.values():
             self.keep(goods.manifest)
             self.office.admission.recalled(goods.manifest, "upload", sender)
             if self._comes_back(goods.manifest, owner):
                 continue
             self.office.admission.upload(goods, self.realm, sender, fetch, arrivals)
-            closure = closure_id(goods.manifest)
-            self._brought = {**self._brought, closure: [*self._brought.get(closure, ()), (goods, owner)]}
+            closure, brought = closure_id(goods.manifest), _Brought(goods, owner, sender, self.realm)
+            with _BOOKS:
+                self._brought = {**self._brought, closure: [*self._brought.get(closure, ()), brought]}
+        if judge is not None:
+            for handle in came:
+                judge(handle)
+        self.handles += came  # only now: what was not let in shall not come to life with the others
         return values
 
     def _comes_back(self, manifest: Mapping[str, str], owner: object) -> bool:
-        """Whether all of this was passed on to `owner` in this call: then it is here still, and let in."""
-        sent, supplies = self._sent.get(owner), self.supplies.get(owner, {})
-        if sent is None or not manifest.items() <= sent.items():
+        """Whether this closure was passed on to `owner` in this call: then it is here still, and let in.
+
+        A whole one: modules of several, or a closure less a module, are goods that nobody has judged or signed.
+        """
+        if closure_id(manifest) not in self._sent.get(owner, ()):
             return False
         for digest in manifest.values():
-            self.office.admission.store.put(digest, supplies[digest])  # a host's own modules never were in the store
+            # A host's own modules never were in the store.
+            self.office.admission.store.put(digest, self.supplies[owner][digest])
         return True
 
     def let_in_again(self) -> None:
@@ -129,9 +167,9 @@ class Scope:
         Raises:
             CodeDenied: It does not want this code near its object.
         """
-        if self.realm is not self.home:
-            for brought in list(self._brought.values()):
-                self.office.admission.upload(brought[0][0], self.realm, self.traveller, _here_already)
+        for one in self._all_brought():
+            if one.realm is not self.realm:
+                self.office.admission.upload(one.goods, self.realm, one.sender, _here_already)
 
     def let_out(self, manifest: Mapping[str, str], to: Traveller, owner: object) -> Mapping[str, str]:
         """Ask the validator of the object whose code runs about modules that are to go to `owner`, but for those that
@@ -143,33 +181,40 @@ class Scope:
         self.office.admission.recalled(manifest, "download", to)
         if self._is_brought_by(owner, manifest):
             return _NOTHING
-        own = [goods.manifest for goods, by in self._all_brought() if by is owner]
+        own = [one.goods.manifest for one in self._all_brought() if one.owner is owner]
         foreign = {name: digest for name, digest in manifest.items() if all(one.get(name) != digest for one in own)}
         self.office.admission.download(foreign, self.realm, to)
         return foreign
 
     def is_brought(self, manifest: Mapping[str, str]) -> bool:
         """Whether one closure that came with this call has all of these modules."""
-        return any(manifest.items() <= goods.manifest.items() for goods, _ in self._all_brought())
+        return any(manifest.items() <= one.goods.manifest.items() for one in self._all_brought())
 
     def _is_brought_by(self, owner: object, manifest: Mapping[str, str]) -> bool:
-        return any(by is owner and manifest.items() <= goods.manifest.items() for goods, by in self._all_brought())
+        brought = (one for one in self._all_brought() if one.owner is owner)
+        return any(manifest.items() <= one.goods.manifest.items() for one in brought)
 
-    def _all_brought(self) -> list[tuple[Consignment, object]]:
+    def _all_brought(self) -> list[_Brought]:
         return [one for brought in self._brought.values() for one in brought]
 
     def signed(self, goods: Consignment) -> Consignment:
         """`goods` for a new crossing, with the signatures that came with that closure."""
         brought = self._brought.get(closure_id(goods.manifest))
-        return Consignment(goods.manifest, brought[0][0].signatures if brought else goods.signatures)
+        return Consignment(goods.manifest, brought[0].goods.signatures if brought else goods.signatures)
 
     def pass_on(self, manifest: Mapping[str, str], text: Callable[[str], str], to: Traveller, owner: object) -> None:
         """Let modules go to another host, where the validator does, and have their sources ready for it."""
         self.let_out(manifest, to, owner)
-        sent, supplies = dict(self._sent.get(owner, {})), dict(self.supplies.get(owner, {}))
-        sent.update(manifest)
-        supplies |= {digest: text(digest) for digest in manifest.values() if digest not in supplies}
-        self._sent, self.supplies = {**self._sent, owner: sent}, {**self.supplies, owner: supplies}
+        self.went_out(manifest, owner)
+        known = self.supplies.get(owner, {})
+        texts = {digest: text(digest) for digest in manifest.values() if digest not in known}
+        with _BOOKS:
+            self.supplies = {**self.supplies, owner: {**self.supplies.get(owner, {}), **texts}}
+
+    def went_out(self, manifest: Mapping[str, str], owner: object) -> None:
+        """A closure goes to `owner`, made of modules that were passed on: as it is it may come back."""
+        with _BOOKS:
+            self._sent = {**self._sent, owner: self._sent.get(owner, frozenset()) | {closure_id(manifest)}}
 
     def text_of(self, handle: Handle) -> Callable[[str], str]:
         """Gives the sources, by digest, of what a handle is made of.
@@ -224,7 +269,7 @@ class Scope:
     def handle(self, goods: Consignment, module: str, qualname: str, *, named: bool = False) -> Handle:
         """A handle for something mobile that arrived with the call, or with an answer to an errand of it."""
         handle = Handle(self, Reference(goods, module, qualname, named))
-        self.handles.append(handle)
+        _here.arriving.append(handle)
         return handle
 
     def visit(self) -> Visit:
@@ -237,8 +282,7 @@ class Scope:
         if self._loaded and self._visit is not None and self._over is None:
             return self._visit
         with self._opening:
-            if self._over is not None:
-                raise VisitEnded(str(self._over)) from None
+            self.check()
             if self._visit is None:
                 visit = self._visit = Visit(self, self.office)
                 if self._over is not None:
@@ -261,10 +305,9 @@ class Scope:
 
     def come_back_by(self, owner: object, caller: Caller) -> None:
         """Whoever made this call has another connection now, and there fetches what came of it."""
-        self._brought = {
-            closure: [(goods, owner if by is self.owner else by) for goods, by in brought]
-            for closure, brought in self._brought.items()
-        }
+        for one in self._all_brought():
+            if one.owner is self.owner:
+                one.owner = owner
         self.owner, self.caller = owner, caller
 
     # --- its end ------------------------------------------------------------------------------------------------
@@ -282,12 +325,16 @@ class Scope:
         with self._opening:
             self._errands = (*self._errands, recall)
         try:
-            if self._over is not None:
-                raise VisitEnded(str(self._over)) from None
+            self.check()
             yield
         finally:
             with self._opening:
                 self._errands = tuple(one for one in self._errands if one is not recall)
+
+    def check(self) -> None:
+        """Raise `VisitEnded` where nobody waits for the call any more."""
+        if self._over is not None:
+            raise VisitEnded(str(self._over)) from None
 
     def cancel(self, error: EmporionError) -> None:
         """Nobody waits for the call any more: its visit dies now, and its errands are called off. Waits for nothing;
@@ -310,8 +357,13 @@ class Scope:
     def end(self) -> None:
         """The call is over and answered. Idempotent; comes after every call, cancelled or not."""
         self.leave()
-        while self._kept:
-            self.office.admission.store.release(self._kept.pop())
+        self.ended = True
+        self._let_go()
+
+    def _let_go(self) -> None:
+        with contextlib.suppress(IndexError):  # perhaps two threads are at it
+            while self._kept:
+                self.office.admission.store.release(self._kept.pop())
 
 
 class _Census:
@@ -332,6 +384,8 @@ class _Census:
                 self.living.append(obj)
                 return obj._reference.taken_apart(None)
             return obj._reference.taken_apart(obj._state)
+        if isinstance(obj, Parcel):
+            return obj._taken_apart()
         packed = pack(obj)
         return None if packed is None else packed[1]
 

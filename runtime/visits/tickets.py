@@ -6,11 +6,13 @@ import threading
 import time
 from collections.abc import Callable
 from enum import Enum
+from types import TracebackType
 from typing import Any, Final
 
 from ...errors import LimitExceeded, NamingError
 from ..context import Caller, enter, here
 from ..events import one_line
+from ..wire.raised import text_of
 from .scope import Scope
 
 __all__ = ["Detached", "Status", "Tickets"]
@@ -51,6 +53,7 @@ class Detached:
         self._done = threading.Event()
         self._result: Any = None
         self._error: BaseException | None = None
+        self._trace: TracebackType | None = None  # of the error, as it was raised: each raising would add to it
 
     def run(self) -> None:
         """Do it, on a thread of the host's own; never raises."""
@@ -62,7 +65,7 @@ class Detached:
             self._result = self._work()
             self.scope.fresh = self.scope.settle((self._result,), _label)
         except BaseException as error:  # hosted code may quit (SystemExit); the ticket tells of it
-            status, self._result, self._error = Status.FAILED, None, error
+            status, self._result, self._error, self._trace = Status.FAILED, None, error, error.__traceback__
             self._settle_error(error)
             log.info("detached call %s of %s failed: %s", self._what, self.scope.traveller.label, _told(error))
         finally:
@@ -86,8 +89,8 @@ class Detached:
         return not self._done.is_set()
 
     def status(self, wait_s: float) -> str:
-        """How far it has come, after waiting for its end up to `wait_s` seconds, and at most `WAIT_S`."""
-        self._done.wait(min(max(wait_s, 0.0), WAIT_S))
+        """How far it has come, after waiting for its end up to `wait_s` seconds."""
+        self._done.wait(wait_s)
         return self._status.value
 
     def result(self, owner: object, caller: Caller) -> Any:
@@ -101,7 +104,7 @@ class Detached:
         self.scope.come_back_by(owner, caller)
         enter(self.scope)
         if self._error is not None:
-            raise self._error
+            raise self._error.with_traceback(self._trace)
         return self._result
 
 
@@ -110,10 +113,12 @@ class Tickets:
 
     Args:
         submit: Runs a job on a thread of the host's.
+        threads: How many there are. Some may wait for the end of a call at a time, and not those that are to run it.
     """
 
-    def __init__(self, submit: Callable[[Callable[[], None]], None]) -> None:
+    def __init__(self, submit: Callable[[Callable[[], None]], None], threads: int) -> None:
         self._submit = submit
+        self._may_wait = threading.Semaphore(threads // 4)
         self._lock = threading.Lock()
         self._running: dict[str, Detached] = {}
         self._kept: dict[str, Detached] = {}
@@ -158,6 +163,21 @@ class Tickets:
             raise NamingError("this host has no such ticket of yours (any more): its result was fetched, or forgotten")
         return detached
 
+    def status(self, id: str, wait_s: float, caller: Caller) -> str:
+        """How far a call has come, after waiting for its end up to `wait_s` seconds, and at most `WAIT_S`; not at all
+        where many wait already.
+
+        Raises:
+            NamingError: As for `find`.
+        """
+        detached = self.find(id, caller)
+        if not wait_s > 0 or not self._may_wait.acquire(blocking=False):
+            return detached.status(0.0)
+        try:
+            return detached.status(min(wait_s, WAIT_S))
+        finally:
+            self._may_wait.release()
+
     def forget(self, id: str, caller: Caller) -> None:
         """The result has arrived, or nobody wants it; the call itself goes on should it still run."""
         detached = self.find(id, caller)
@@ -198,4 +218,4 @@ def _label(_: int) -> str:
 
 
 def _told(error: BaseException) -> str:
-    return one_line(f"{type(error).__name__}: {error}", 500)
+    return one_line(f"{type(error).__name__}: {text_of(error)}", 500)

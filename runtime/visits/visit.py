@@ -36,7 +36,7 @@ class Visit:
         self._reported = False
         self.agent = str(object.__getattribute__(scope.handles[0], "_reference"))
         self.limits = office.limits(scope.home.limits, scope.caller)
-        self._jailed: Jailed = office.jailer(scope.home.isolation.os).open(self.limits)
+        self._jailed: Jailed = office.jailer(scope.home.isolation).open(self.limits)
         try:
             self.peer = VisitPeer(scope, self._jailed, self)
         except BaseException:
@@ -55,7 +55,12 @@ class Visit:
 
     def receive(self) -> None:
         """Bring to life what came while the visit was going on: together, so that what it shares stays shared."""
-        self.load([handle for handle in self._scope.handles if not handle._number])
+        self._enter(self._load_new)
+
+    def _load_new(self) -> None:
+        handles = [handle for handle in self._scope.handles if not handle._number]
+        if handles:  # else another thread was here first
+            self.peer.load(handles)
 
     def depart(self, handles: Sequence[Handle]) -> None:
         """Let `handles` have the state of their objects as it is now."""
@@ -142,7 +147,7 @@ class Visit:
         self._jailed.kill()
         self.peer.driver.close(VisitEnded("the visit is over"))
         self._jailed.discard()
-        self._scope.office.refill(self._scope.home.isolation.os)
+        self._scope.office.refill(self._scope.home.isolation)
 
     def report(self) -> None:
         """Say that the visit is over, once; not in `end`, which may run where nothing may wait, not even for a log."""

@@ -6,7 +6,7 @@ from typing import Any
 from ...errors import CodeDenied, ProtocolError, RemoteError
 from .kinds import Kind
 from .messages import Body, Fault
-from .raised import bounded, raised
+from .raised import bounded, is_bearable, raised
 
 __all__ = ["decode_fault", "encode_fault"]
 
@@ -60,8 +60,13 @@ def decode_fault(fault: Fault, blobs: memoryview, decode: Callable[[Body, Any], 
     if len(values) != 1 or not (elsewhere or isinstance(values[0], Exception)):
         raise ProtocolError("a fault without an exception")
     error: Exception = values[0] if isinstance(values[0], Exception) else remote  # it stayed where it was raised
-    if isinstance(error, RemoteError):
-        error.traceback = error.traceback or traceback
-    if traceback:
-        error.add_note(f"Traceback of the other end:\n{traceback}")
+    try:
+        if not is_bearable(error):
+            error = remote
+        if isinstance(error, RemoteError):
+            error.traceback = error.traceback or traceback
+        if traceback:
+            error.add_note(f"Traceback of the other end:\n{traceback}")
+    except Exception:  # of a class of mobile code, whose state a peer made up: notes that are none, say
+        return remote
     return error

@@ -11,6 +11,7 @@ __all__ = ["LONGEST_NAME", "check_class_name", "check_manifest", "consignments"]
 
 LONGEST_NAME: Final = 500  # characters of a module's or a class's name
 _LONGEST_TOGETHER: Final = 1024 * 1024  # characters of names in one message: some 20,000 modules
+_MOST: Final = 10_000  # manifests in one message: an empty one is a byte there, and half a kilobyte here
 _DOTTED: Final = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 _QUALNAME: Final = re.compile(r"[^\W\d]\w*(\.([^\W\d]\w*|<locals>))*")
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
@@ -33,6 +34,8 @@ def consignments(
     Raises:
         ProtocolError: A manifest that is none, one that is signed too often, or all together are too long.
     """
+    if len(manifests) > _MOST:
+        raise ProtocolError(f"a message with {len(manifests):,} manifests; {_MOST:,} is the most")
     if sum(len(name) for manifest in manifests for name in manifest) > _LONGEST_TOGETHER:
         raise ProtocolError("a message whose manifests are too long")
     for manifest in manifests:

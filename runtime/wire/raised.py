@@ -7,14 +7,19 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from ... import errors
+from ...agents.exceptions import is_sound
 from ...errors import DenyReason, EmporionError, RemoteError
 from .portable import find, find_named, portable
 
-__all__ = ["LONGEST_TEXT", "Raised", "bounded", "raised", "rebuild"]
+__all__ = ["LONGEST_TEXT", "Raised", "bounded", "is_bearable", "raised", "rebuild", "text_of"]
 
 LONGEST_TEXT: Final = 65_536  # characters of a message or a traceback that travel
+_MOST_PARTS: Final = 100_000  # in all that `str` of an exception may write out: more than `LONGEST_TEXT` can tell
+_MOST_CHARACTERS: Final = 64 * 1024 * 1024  # likewise: what a frame holds
 _OURS: Final = "emporion.errors."
 _ATTRIBUTE: Final = re.compile(r"[^\W\d]\w*")
+
+_ARGS: Final[Any] = vars(BaseException)["args"]
 
 # Exceptions that any Python knows and that derive from Exception: SystemExit, KeyboardInterrupt and GeneratorExit from
 # a peer would end our threads, so they are not here.
@@ -65,7 +70,7 @@ def raised(obj: object, *, known_only: bool) -> Raised | None:
     if not isinstance(obj, BaseException):
         return None
     cls = type(obj)
-    text = _text_of(obj)
+    text = text_of(obj)
     if cls in _OWN_NAMES:
         names = _FIELDS.get(cls, {})
         attributes = {name: bounded(value) if type(value := getattr(obj, name)) is str else value for name in names}
@@ -89,10 +94,13 @@ def rebuild(told: Raised, traceback: str = "") -> Exception:
     try:
         if cls is not None and told.type_name in _OWN:
             return _rebuild_own(cls, told)
+        made: Exception | None = None
         if cls is not None and not told.attributes:
-            return cls(*told.args)
-        if entry is not None and entry.kind is Exception:
-            return _rebuild_registered(entry.cls, told)
+            made = cls(*told.args)
+        elif entry is not None and entry.kind is Exception:
+            made = _rebuild_registered(entry.cls, told)
+        if made is not None and is_sound(made):
+            return made
     except Exception:
         pass
     return RemoteError(told.type_name, told.text, traceback)
@@ -126,6 +134,40 @@ def _builtin_args(obj: BaseException) -> tuple[Any, ...]:
     return obj.args
 
 
+def is_bearable(error: BaseException) -> bool:
+    """Whether the text of an exception, of its members, and of those behind it (cause, context) can be written out.
+
+    Its arguments came from a peer, perhaps: a list that stands twice in the next one, forty times over, is small on the
+    wire and in memory, and 2**40 times as large in ``str(error)``.
+    """
+    parts, characters = _MOST_PARTS, _MOST_CHARACTERS
+    behind: dict[int, BaseException] = {}
+    waiting: list[Any] = [error]
+    while waiting:
+        one = waiting.pop()
+        inside: Any = ()
+        if isinstance(one, str | bytes | bytearray):
+            characters -= len(one)
+        elif isinstance(one, dict):
+            inside = (*one.keys(), *one.values()) if len(one) <= parts else one
+        elif isinstance(one, list | tuple | set | frozenset):
+            inside = one
+        elif isinstance(one, BaseException):
+            notes = one.__dict__.get("__notes__")
+            inside = (*_ARGS.__get__(one), *(notes if isinstance(notes, list | tuple) else ()))
+            for other in (one.__cause__, one.__context__):
+                if other is not None and id(other) not in behind:
+                    behind[id(other)] = other
+                    waiting.append(other)
+        elif (entry := find(type(one))) is not None and entry.kind is object:
+            inside = [getattr(one, name, None) for name in entry.fields]
+        parts -= len(inside)
+        if parts < 0 or characters < 0:
+            return False
+        waiting += inside
+    return True
+
+
 def bounded(text: str, *, keep_end: bool = False) -> str:
     """`text`, cut to `LONGEST_TEXT` and free of lone surrogates, so that every codec can write it."""
     if len(text) > LONGEST_TEXT:
@@ -137,10 +179,10 @@ def _bounded_text(value: object) -> object:
     return bounded(value) if type(value) is str else value
 
 
-def _text_of(error: BaseException) -> str:
+def text_of(error: BaseException) -> str:
     """str(error), which is foreign code where the class is a user's: whatever it does, there is a text."""
     try:
-        return bounded(str(error))
+        return bounded(str(error)) if is_bearable(error) else "(its text is too long)"
     except Exception as failure:
         return f"(its text cannot be had: {type(failure).__name__})"
 

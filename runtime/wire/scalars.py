@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from .kinds import Item, Tag
 
-__all__ = ["READ", "WRITE", "mend"]
+__all__ = ["READ", "WRITE", "mend", "use_zones"]
 
 _HEX: Final = re.compile(r"-?[0-9a-f]+")
 _ZONE_KEY: Final = re.compile(r"[A-Za-z0-9_+-]{1,40}(/[A-Za-z0-9_+-]{1,40}){0,3}")
@@ -49,6 +49,9 @@ def _fraction(value: Fraction) -> Item:
     return [Tag.FRACTION, *parts]
 
 
+_ZONES: Final[set[type[tzinfo]]] = {ZoneInfo}  # classes of named zones
+
+
 def _zone(zone: tzinfo | None) -> Item:
     """None, microseconds east of UTC, [microseconds, name], or the key of a named zone."""
     if zone is None:
@@ -56,8 +59,10 @@ def _zone(zone: tzinfo | None) -> Item:
     if type(zone) is timezone:
         offset, *name = zone.__getinitargs__()  # type: ignore[attr-defined]  # (offset,) or (offset, name)
         return [offset // _MICROSECOND, _writable(name[0])] if name else offset // _MICROSECOND
-    if type(zone) is ZoneInfo and zone.key is not None and _ZONE_KEY.fullmatch(zone.key):
-        return str(zone.key)
+    if type(zone) in _ZONES:
+        key: str | None = zone.key  # type: ignore[attr-defined]
+        if key is not None and _ZONE_KEY.fullmatch(key):
+            return str(key)
     raise ValueError(f"a time with the zone {zone!r}: use datetime.timezone or a named zoneinfo.ZoneInfo")
 
 
@@ -155,10 +160,9 @@ def _read_uuid(item: list[Any]) -> UUID:
     return UUID(hex=digits)
 
 
-# Reading zone data opens files: a peer that names all zones in turn must not make us do it again and again.
-@lru_cache(maxsize=1024)
-def _named_zone(key: str) -> ZoneInfo:
-    return ZoneInfo(key)
+# What makes a named zone. Reading zone data opens files: a peer that names all zones in turn must not make us do it
+# again and again.
+_named_zone: Callable[[str], tzinfo] = lru_cache(maxsize=1024)(ZoneInfo)
 
 
 def _read_zone(zone: object) -> tzinfo | None:
@@ -185,11 +189,11 @@ def _read_datetime(item: list[Any]) -> datetime:
     return datetime(year, month, day, hour, minute, second, microsecond, _read_zone(zone), fold=fold)
 
 
-def _read_tz(kind: type[tzinfo]) -> Callable[[list[Any]], tzinfo]:
+def _read_tz(kinds: set[type[tzinfo]]) -> Callable[[list[Any]], tzinfo]:
     def read(item: list[Any]) -> tzinfo:
         (part,) = item[1:]
         zone = _read_zone(part)
-        if type(zone) is not kind:
+        if zone is None or type(zone) not in kinds:
             raise ValueError("not a time zone of that kind")
         return zone
 
@@ -219,9 +223,20 @@ READ: Final[dict[int, Callable[[list[Any]], object]]] = {
     Tag.TIME: _read_time,
     Tag.DATETIME: _read_datetime,
     Tag.TIMEDELTA: lambda item: timedelta(*_exactly(item, int, int, int)),
-    Tag.TIMEZONE: _read_tz(timezone),
-    Tag.ZONEINFO: _read_tz(ZoneInfo),
+    Tag.TIMEZONE: _read_tz({timezone}),
+    Tag.ZONEINFO: _read_tz(_ZONES),
     Tag.RANGE: lambda item: range(*_exactly(item, int, int, int)),
     Tag.SLICE: _read_slice,
     Tag.ELLIPSIS: _read_ellipsis,
 }
+
+
+def use_zones(kind: type[tzinfo]) -> None:
+    """From now on named zones are read as instances of `kind`, which is made with a key and has it as `key`.
+
+    For a visit, where agents must not get the library's class, and no file with a zone's data can be read.
+    """
+    global _named_zone
+    _named_zone = kind  # a zone of that class knows its own name
+    _ZONES.add(kind)
+    WRITE[kind] = WRITE[ZoneInfo]

@@ -170,11 +170,30 @@ run_time("making classes", "origin of Type", "import typing\nX = typing.get_orig
 run_time("making classes", "inherit from type", "class M(type): pass\nprint('ESCAPED')")
 run_time("making classes", "inherit from type of a class", "class M(type(int)): pass\nprint('ESCAPED')")
 run_time("making classes", "computed metaclass", "class X(**{'metaclass': lambda *a, **k: print('ESCAPED')}): pass")
+for _name, _statements in {
+    "called": "abc.ABCMeta('X', (), {})",
+    "with its own name given to another": "ABCMeta = lambda *a, **k: print('made')\nclass X(metaclass=ABCMeta): pass",
+    "with an attribute of its name": "class A:\n    ABCMeta = staticmethod(lambda *a, **k: 1)\nclass X(metaclass=A.ABCMeta): pass",
+    "inherited from": "class ABCMeta(abc.ABCMeta): pass\nclass X(metaclass=ABCMeta): pass",
+    "computed, with another": "class X(**{'metaclass': abc.ABCMeta.__class__}): pass",
+    "its new": "abc.ABCMeta.__new__(abc.ABCMeta, 'X', (), {})",
+    "its type": "type(abc.ABCMeta)('X', (), {})",
+    "its instance check": "isinstance(abc.ABC, abc.ABCMeta) or 1 / 0",
+}.items():
+    run_time("making classes", f"ABCMeta {_name}", f"import abc\n{_statements}\nprint('ESCAPED')")
+run_time("making classes", "ABCMeta over a library class", "import abc, fractions\nclass X(metaclass=abc.ABCMeta): pass\nX.register(fractions.Fraction)\nprint('ESCAPED')")
+run_time("making classes", "names of a class under ABCMeta", "import abc\nclass X(metaclass=abc.ABCMeta): pass\nX._abc_registry_clear()\nprint('ESCAPED')")
 compile_time("making classes", "metaclass keyword", "class X(metaclass=lambda *a, **k: print('ESCAPED')): pass")
 for _dunder in ("__class_getitem__", "__instancecheck__", "__subclasshook__", "__mro_entries__", "__prepare__", "__reduce__",
                 "__reduce_ex__", "__getattribute__", "__del__", "__class__", "__dict__", "__subclasscheck__", "__getinitargs__"):
     compile_time("making classes", f"defines {_dunder}", f"class X:\n    def {_dunder}(self, *a): pass\nprint('ESCAPED')")
     compile_time("making classes", f"binds {_dunder}", f"class X:\n    {_dunder} = None\nprint('ESCAPED')")
+for _dunder in ("__new__", "__match_args__", "__slots__", "__init_subclass__", "__set_name__", "__class_getitem__", "__subclasshook__",
+                "__getattribute__", "__del__", "__reduce__", "__bases__", "__mro_entries__"):
+    compile_time("making classes", f"{_dunder} put into a class", f"class X: pass\nX.{_dunder} = None\nprint('ESCAPED')", alone=_dunder != "__bases__")
+compile_time("making classes", "a module's __getattr__ from a function", "def f():\n    global __getattr__\n    def __getattr__(name): pass\nprint('ESCAPED')")
+compile_time("making classes", "a local __new__", "def f():\n    def __new__(cls): return print\n    return __new__\nprint('ESCAPED')")
+compile_time("making classes", "a dunder deleted", "class X:\n    def __init__(self): pass\ndel X.__init__\nprint('ESCAPED')")
 compile_time("making classes", "module by assignment", "class X:\n    __module__ = 'os'\nprint('ESCAPED')")
 compile_time("making classes", "qualname by assignment", "class X:\n    __qualname__ = 'Y'\nprint('ESCAPED')")
 compile_time("making classes", "dunder by for", "class X:\n    for __init__ in [1]: pass\nprint('ESCAPED')")
@@ -257,6 +276,37 @@ for _builtin, _call in {
     compile_time("text to code", _builtin, f"x = {_call}\nprint('ESCAPED')", alone=_builtin != "help")
 run_time("text to code", "eval behind a star import", "from math import *\nX = {'eval': None}\nimport builtins\nprint('ESCAPED')")
 run_time("text to code", "get_type_hints", "import typing\ndef f(x: 'print(\"ESCAPED\")'): pass\ntyping.get_type_hints(f)")
+run_time("attribute walk", "what the library wrapped", "import contextlib, typing, functools\nx = functools.cache(len).__wrapped__\ny = typing.overload.__wrapped__\nprint('ESCAPED')", alone=False)
+run_time("attribute walk", "wrapped builtin of a cache", "import functools\nx = functools.cache(len).__wrapped__\nprint('ESCAPED')")
+for _name, _text in {
+    "a call": "print('ESCAPED')",
+    "a call in a subscript": "list[print('ESCAPED')]",
+    "a walrus": "(x := print('ESCAPED'))",
+    "a comprehension": "[print('ESCAPED') for _ in 'a']",
+    "a lambda": "(lambda: print('ESCAPED'))()",
+    "a condition": "int if print('ESCAPED') else int",
+    "an f-string": "f'{print(\"ESCAPED\")}'",
+    "in text in text": "'list[print(\"ESCAPED\")]'",
+    "behind |": "int | print('ESCAPED')",
+}.items():
+    run_time("text to code", f"get_type_hints with {_name}", f"import typing\nclass A:\n    x: {_text!r}\ntry: typing.get_type_hints(A)\nexcept TypeError: pass")
+for _name, _text in {
+    "builtins": "__builtins__", "the import function": "__import__", "class making": "__build_class__", "globals": "globals",
+    "eval": "eval", "a denied attribute": "int.__subclasses__", "a walk": "A.__mro__", "a wide letter": "int.__ｍro__",
+    "frames": "g.gi_frame", "the loader": "__loader__", "a private name": "json._default_encoder",
+    "a submodule": "json.decoder",
+}.items():
+    for _thing, _source in {"class": "class A:\n    x: T\n    g = (i for i in '')", "function": "g = (i for i in '')\nclass A: pass\ndef f(x: T): pass"}.items():
+        run_time(
+            "text to code",
+            f"get_type_hints of a {_thing} that names {_name}",
+            f"import typing, json\nT = {_text!r}\n{_source}\n"
+            f"try: x = typing.get_type_hints({'A' if _thing == 'class' else 'f'})['x']\nexcept TypeError: x = 1\nprint('ESCAPED')",
+            alone=_thing == "function",  # without a module of its own a class's names are not found
+        )
+run_time("text to code", "get_type_hints of the library's", "import typing, textwrap, statistics\ntyping.get_type_hints(statistics.NormalDist)\nprint('ESCAPED')")
+run_time("text to code", "get_type_hints with namespaces given", "import typing\ndef f(x: 'y.__globals__'): pass\ntry: typing.get_type_hints(f, {'y': f}, {'z': 1})\nexcept TypeError: pass\nprint('ESCAPED')")
+run_time("text to code", "get_type_hints of deep text", "import typing\ndef f(x: '(' * 900 + 'print' + ')' * 900): pass\ntyping.get_type_hints(f)\nprint('ESCAPED')", alone=False)
 run_time("text to code", "ForwardRef", "import typing\nx = typing.ForwardRef('int')\nprint('ESCAPED')")
 run_time(
     "text to code",
@@ -276,8 +326,8 @@ for _line in (
     "from json import decoder", "from json import scanner", "from re import _parser", "from enum import sys",
     "from dataclasses import sys", "from collections import _sys", "from typing import sys", "from random import _os",
     "from uuid import os", "from datetime import sys", "from contextlib import os", "from string import _re",
-    "from abc import ABCMeta", "from enum import EnumType", "from types import FunctionType", "from types import CodeType",
-    "from contextlib import redirect_stdout", "from typing import get_type_hints", "from functools import namedtuple",
+    "from abc import _abc_init", "from enum import EnumType", "from types import FunctionType", "from types import CodeType",
+    "from contextlib import redirect_stdout", "from typing import ForwardRef", "from functools import namedtuple",
     "import json.decoder", "import json.decoder as d", "from statistics import sys",
 ):
     run_time("import", _line, f"{_line}\nprint('ESCAPED')", alone="datetime" not in _line)
@@ -297,6 +347,23 @@ for _name, _statements in {
     "a facade by object.__setattr__": "import math\nobject.__setattr__(math, 'pi', 3)",
     "deleting from a facade": "import string\ndel string.digits",
     "a library class": "import fractions\nfractions.Fraction.limit_denominator = None",
+    "a dunder of a library class": "import fractions\nfractions.Fraction.__repr__ = lambda self: 'x'",
+    "a dunder of a library class by setattr": "import fractions\nsetattr(fractions.Fraction, '__init__', lambda *a: None)",
+    "a dunder of a library class in a loop": "import statistics\nfor statistics.NormalDist.__eq__ in [None]: pass",
+    "a dunder of a library class in a with": "import statistics, contextlib\nwith contextlib.nullcontext() as statistics.NormalDist.__hash__: pass",
+    "a dunder of an own object": "class X: pass\nX().__enter__ = 1",
+    "a dunder of an own function": "def f(): pass\nf.__get__ = 1",
+    "a dunder deleted from a library class": "import fractions\ndelattr(fractions.Fraction, '__add__')",
+    "what an own class was made of": "class X: pass\nsetattr(X, '__new__', lambda *a: print)",
+    "what an own class may be matched by": "class X: pass\nsetattr(X, '__match_args__', ('gi_frame',))",
+    "how an own class is reduced": "class X: pass\nsetattr(X, '__reduce__', lambda self: (print, ()))",
+    "how an own class finds attributes": "class X: pass\nsetattr(X, '__getattribute__', lambda self, name: 1)",
+    "who is a subclass": "class X: pass\nsetattr(X, '__subclasshook__', classmethod(lambda cls, c: True))",
+    "the dict of a library function": "import textwrap\ntextwrap.fill.__dict__ = {}",
+    "the dict of a library object": "import typing\ntyping.List.__dict__ = {}",
+    "the dict of a library object in a loop": "import typing\nfor typing.Dict.__dict__ in [{'_name': 'x'}]: pass",
+    "the dict of an own function": "def f(): pass\nf.__dict__ = {'__isabstractmethod__': True}",
+    "the dict of a class": "import collections\nclass X(collections.UserDict): pass\nX.copy.__dict__ = {'a': 1}",
     "a library class in a loop": "import fractions\nfor fractions.Fraction.x in [1]: pass",
     "a library class by unpacking": "import fractions\nfractions.Fraction.x, y = 1, 2",
     "a library class by with": "import contextlib, fractions\nwith contextlib.nullcontext(1) as fractions.Fraction.x: pass",

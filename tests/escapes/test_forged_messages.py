@@ -126,7 +126,21 @@ def attack(harbour: Harbour, body: str, *, shop: Shop | None = None, after: str 
         "number, Op.GET, '_private'",
         "number, Op.SET, 'look'",
         "number, Op.SET, 'secret'",
+        "number, Op.ONE_WAY, 'look'",
+        "number, Op.DISPATCH, 'look'",
+        "number, Op.CALL, '__call__'",
         "number, 7, 'look'",
+        "number, Op.ONE_WAY, 'open_till'",
+        "number, Op.DISPATCH, 'open_till'",
+        "number, Op.ONE_WAY, 'look'",
+        "number, Op.DISPATCH, 'look'",
+        "number, Op.DISPATCH, 'name'",
+        "number, Op.CALL, '__call__'",
+        "number, Op.DISPATCH, '__call__'",
+        "number, Op.GET, '__call__'",
+        "number, Op.SET, 'name'",
+        "number, 3, 'look'",
+        "number, 2**31, 'look'",
     ],
 )
 def test_what_is_not_exposed_does_not_exist(harbour: Harbour, asks: str) -> None:
@@ -168,6 +182,7 @@ def test_what_was_released_is_gone(harbour: Harbour) -> None:
 
 # --- what ends the visit
 
+MINE: Final = "m = list(peer._goods.values())[0].manifest\nn = list(m)[0]\n"
 RULES: Final = {
     "a call to the host itself": "said(0, Op.CALL, 'lookup')",
     "code of its own": "driver.post(Provide([('evil', '0' * 64, b'')])); said(number, 0, 'look')",
@@ -186,8 +201,29 @@ RULES: Final = {
     "an object of code it was never given":
         "send(Body([[0]], [[8, 0, 'evil', 'Evil', None]], [{'evil': '0' * 64}]))",
     "an object without a manifest": "send(Body([[0]], [[8, 0, 'evil', 'Evil', None]]))",
+    "a definition with state": "m = dict(list(peer._goods.values())[0].manifest)\n"
+    "send(Body([[0]], [[12, 0, list(m)[0], 'Agent', {}]], [m]))",
+    "a definition of nothing": "m = dict(list(peer._goods.values())[0].manifest)\n"
+    "send(Body([[0]], [[12, 0, list(m)[0], '__import__(1)']], [m]))",
+    "more manifests than modules": "send(Body([[0]], [[0]], [{}] * 20_000))",
     "a local class": "m = list(peer._goods.values())[0].manifest\nn = list(m)[0]\n"
     "send(Body([[0]], [[8, 0, n, 'Agent.<locals>.X', None]], [dict(m)]))",
+    "a definition of code it was never given": "send(Body([[0]], [[12, 0, 'evil', 'Evil']], [{'evil': '0' * 64}]))",
+    "a definition without a manifest": "send(Body([[0]], [[12, 0, 'evil', 'Evil']]))",
+    "a definition in a module of the library": MINE + "send(Body([[0]], [[12, 0, 'os', 'system']], [dict(m)]))",
+    "a definition that is local": MINE + "send(Body([[0]], [[12, 0, n, 'Agent.<locals>.X']], [dict(m)]))",
+    "a definition without a name": MINE + "send(Body([[0]], [[12, 0, n, '']], [dict(m)]))",
+    "a definition whose name is a number": MINE + "send(Body([[0]], [[12, 0, n, 5]], [dict(m)]))",
+    "a definition with a state": MINE + "send(Body([[0]], [[12, 0, n, 'Agent', None]], [dict(m)]))",
+    "a definition of the manifest before": MINE + "send(Body([[0]], [[12, -1, n, 'Agent']], [dict(m)]))",
+    "an agent that is its own state's class": MINE + "send(Body([[0]], [[8, 0, n, 'Agent', [[0]]], 5], [dict(m)]))",
+    "a row that refers beyond the last": "send(Body([[0]], [[0, [7]]]))",
+    "a row that refers before the first": "send(Body([[0]], [[0, [-1]]]))",
+    "a set in itself": "send(Body([[0]], [[2, [0]]]))",
+    "a dict whose key is itself": "send(Body([[0]], [[4, [0], 1]]))",
+    "a dict with a key and no value": "send(Body([[0]], [[4, 1]]))",
+    "an integer that is no number": "send(Body([[1, 'xyz']], []))",
+    "a float for a row's kind": "send(Body([[0]], [[0.0]]))",
     "a tuple in itself": "send(Body([[0]], [[1, [0]]]))",
     "a deep tuple": "send(Body([[0]], [[1, [n + 1]] for n in range(5000)] + [[1]]))",
     "equal hashes": "send(Body([[0]], [[2, *([1, f'{n * (2**61 - 1) + 1:x}'] for n in range(1, 20001))]]))",
@@ -200,7 +236,14 @@ RULES: Final = {
     "another codec": "wire.send(struct.pack('>IBI', 6, 99, 1) + b'x'); said(number, 0, 'look')",
     "no state when it leaves": "peer.directory = lambda *args: []; return 1",
     "nonsense when it leaves": "peer.directory = lambda *args: 4711; return 1",
+    "too much when it leaves": "peer.directory = lambda *args: [self, self]; return 1",
+    "too little when it leaves": "peer.directory = lambda *args: []; return 1",
+    "a class when it leaves": "peer.directory = lambda *args: [Agent]; return 1",
+    "a hosted object when it leaves": "peer.directory = lambda *args: [shop]; return 1",
+    "its own state when it leaves": "peer.directory = lambda *args: [self.__dict__]; return 1",
     "another object when it leaves": "peer.directory = lambda *args: [Agent()]; return 1",
+    "its class when it leaves": "peer.directory = lambda *args: [Agent]; return 1",
+    "itself twice when it leaves": "peer.directory = lambda method, args, kwargs: args[0] * 2; return 1",
 }
 
 
@@ -261,6 +304,29 @@ def test_errors_of_ours_from_a_visit_are_the_agents_errors(harbour: Harbour) -> 
     for raised in ("LimitExceeded('cpu_s', 9, 1)", "ConnectionDenied()", "CodeDenied('a', 'b', 'c')", "SystemExit(0)"):
         with pytest.raises(AgentError):
             attack(harbour, f"raise {raised}")
+
+
+def test_exceptions_that_a_visit_makes_up_can_be_printed(harbour: Harbour) -> None:
+    """The first was a segmentation fault of the host, the second took all its memory."""
+    shown: list[str] = []
+
+    class Curious(Shop):
+        @emporion.expose
+        def look(self, *args: Any) -> str:
+            shown.extend(map(str, args))
+            raise args[0]
+
+    far = "[11, 'UnicodeDecodeError', '', [1], []], [1, 'utf8', [16, 0, 0], -2**40, 1 - 2**40, 'why']"
+    attack(harbour, f"try: send(Body([[0]], [{far}]))\nexcept Exception: pass", shop=Curious())
+    assert len(shown) == 1 and shown[0].startswith("UnicodeDecodeError")
+    tall = "*([0, [n], [n]] for n in range(3, 43)), [0]"
+
+    class Careful(Shop):
+        @emporion.expose
+        def look(self, *args: Any) -> str:
+            raise args[0]  # what is printed of it, we print
+
+    attack(harbour, f"send(Body([[0]], [[11, 'ValueError', '', [1], []], [1, [2]], {tall}]))", shop=Careful())
 
 
 def test_an_error_text_of_any_length_is_bounded(harbour: Harbour) -> None:

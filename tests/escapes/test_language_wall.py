@@ -12,7 +12,11 @@ from emporion.runtime.sandbox.language.policy import PolicyRefused, compile_modu
 
 _HERE: Final = Path(__file__).parent
 _TABLE: Final[dict[str, Any]] = runpy.run_path(str(_HERE / "language_escapes.py"))
-_MORE: Final = [_TABLE["Escape"](*row) for row in runpy.run_path(str(_HERE / "language_deputies.py"))["ROWS"]]
+_MORE: Final = [
+    _TABLE["Escape"](*row)
+    for name in ("language_deputies", "language_receivers", "hostile_walks", "hostile_library", "hostile_tricks")
+    for row in runpy.run_path(str(_HERE / f"{name}.py"))["ROWS"]
+]
 ESCAPES: Final[list[Any]] = [*_TABLE["ESCAPES"], *_MORE]
 ids: Final = [f"{row.family}: {row.name}" for row in ESCAPES]
 
@@ -54,9 +58,19 @@ WALLED: Final = _EACH_ALONE.format(
 )
 
 
+# What plain CPython itself stops from a version on.
+CLOSED_SINCE: Final = {
+    "making classes: an enum that hides its members": (3, 12),
+    "making classes: inherit from TypeVar": (3, 12),
+    "module: dataclasses' builtins": (3, 12),
+    "foreign receiver: a classmethod hands on a descriptor": (3, 13),
+    "from text: evaluated forward reference": (3, 13),
+}
+
+
 def run_all(program: str, rows: list[Any]) -> dict[str, str]:
     """What each row's source printed, or its error."""
-    sources = json.dumps([row.source for row in rows])
+    sources = json.dumps([row.source.replace("CANARY", __file__) for row in rows])
     run = subprocess.run(
         [sys.executable, "-c", program], input=sources, capture_output=True, text=True, check=True, timeout=300
     )
@@ -87,5 +101,6 @@ def test_an_escape_is_stopped_where_its_row_says(row: Any, walled: dict[str, str
 
 def test_every_escape_works_where_there_is_no_wall() -> None:
     said = run_all(CONTROL, [row for row in ESCAPES if row.alone])
+    closed = {row for row, since in CLOSED_SINCE.items() if sys.version_info >= since}
 
-    assert {row: text for row, text in said.items() if "ESCAPED" not in text} == {}
+    assert {row: text for row, text in said.items() if "ESCAPED" not in text and row not in closed} == {}

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Final
 
 import emporion
+from emporion.runtime.jails import _key
 from emporion.runtime.options import Isolation, Limits
 from emporion.runtime.sandbox.supervisor import Jailed, Jailer
 from emporion.runtime.wire.codecs import CODECS
@@ -272,8 +273,8 @@ def _raw(codec: int, body: bytes, blobs: bytes) -> bytes:
 def record(folder: Path = FOLDER) -> None:
     """Let real agents visit a real host, and write down what they say to each other."""
     with agents_module() as module, open_host() as host:
-        overheard = _Overheard(host._jailer(True))
-        host._jailers[True] = overheard  # type: ignore[assignment]
+        overheard = _Overheard(host._jails.of(Isolation()))
+        host._jails._jailers[_key(Isolation())] = overheard  # type: ignore[assignment]
         uri = host.register(Stage(), "stage", code_validator=anything_goes, isolation=Isolation())
         with emporion.connect(uri, passphrase="pw", mobile_code=True) as proxy:
             for scene in SCENES:

@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 
 import emporion
 from emporion.errors import AgentError, CodeDenied, EmporionError, LimitExceeded, NotExposed, ProtocolError, VisitEnded
+from emporion.runtime.jails import _key
 from emporion.runtime.options import Isolation, Limits
 from emporion.runtime.visits.handle import Handle
 from emporion.tests.fuzz.conversations import Conversation, Shop, Stage, agents_module, kept
@@ -45,13 +46,13 @@ class Ordeal:
         self._host = host
         self._module = module
         self._stage = Stage()
-        self._real = host._jailer(True)
+        self._real = host._jails.of(Isolation())
         self._real.start()
         self._puppets = PuppetJailer(self._real)
-        host._jailers[False] = self._puppets  # type: ignore[assignment]
+        weak = Isolation(os=False)  # a puppet has no process to hold
+        host._jails._jailers[_key(weak)] = self._puppets  # type: ignore[assignment]
         self._ears = _Ears()
         self._thread_errors: list[str] = []
-        weak = Isolation(os=False)  # a puppet has no process to hold
         uri = host.register(self._stage, "stage", code_validator=anything_goes, isolation=weak, limits=LIMITS)
         self._proxy = emporion.connect(uri, passphrase="pw", mobile_code=True, timeout_s=ANSWER_S)
         uri = host.register(Stage(), "neighbour", code_validator=anything_goes)

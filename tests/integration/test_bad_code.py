@@ -4,9 +4,10 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import emporion
 import pytest
 from emporion.agents.manifest import MAX_MODULES, digest_of
-from emporion.errors import AgentError, CodeDenied, ConnectionLost, EmporionError, ProtocolError
+from emporion.errors import AgentError, CodeDenied, ConnectionLost, EmporionError, ProtocolError, RemoteError
 from emporion.runtime import guests
 from emporion.runtime.client import ClientPeer
 from emporion.runtime.events import CodeCrossed
@@ -350,3 +351,36 @@ def test_twenty_thousand_equal_hashes_are_refused(harbour: Harbour, kind: int) -
     row = [kind, *keys, *([0] * 20_000 if kind == Kind.DICT else [])]
     with pytest.raises(ProtocolError, match="equal hashes"):
         lie(harbour, twist=state(row))
+
+
+def test_a_clients_exception_that_would_fill_the_hosts_memory_when_printed_is_survived(harbour: Harbour) -> None:
+    tall: Any = []
+    for _ in range(60):
+        tall = [tall, tall]
+
+    class Trap:
+        @emporion.expose
+        def spring(self) -> None:
+            raise ValueError(tall)
+
+    def play(trap: Any) -> None:
+        trap.spring()
+
+    with pytest.raises(RemoteError, match="ValueError"):
+        harbour.stage(play).go(Trap())
+    echoed = harbour.stage(lambda error: error).go(ValueError(tall))
+    assert type(echoed) is ValueError
+
+    def missing(key: Any) -> None:
+        raise KeyError(key)
+
+    proxy = harbour.stage(missing)
+    for go in (proxy.go, lambda key: emporion.dispatch(proxy.go, key).result(ANSWER_S)):
+        with pytest.raises((KeyError, RemoteError)):
+            go(tall)
+    harbour.ears.wait_for(lambda: [r for r in harbour.ears.records if "its text is too long" in r.getMessage()])
+
+
+def test_a_class_whose_objects_can_be_called_makes_one_when_its_handle_is_called(harbour: Harbour) -> None:
+    module = harbour.library.module("class Agent:\n    def __call__(self):\n        return 'called'\n")
+    assert harbour.stage(lambda cls: cls()()).go(module.Agent) == "called"

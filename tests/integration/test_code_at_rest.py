@@ -16,6 +16,7 @@ from emporion.runtime.client import ClientPeer
 from emporion.runtime.code.disk import DiskCodeStore
 from emporion.runtime.events import CodeCrossed
 from emporion.runtime.host import SPARES
+from emporion.runtime.options import BOTH_WALLS
 from emporion.runtime.wire.messages import Code, NeedCode
 from emporion.tests.harbour import ANSWER_S, Harbour, Library, in_thread, listening, open_host, until
 
@@ -88,7 +89,7 @@ def command(folder: Path, *arguments: str) -> str:
 
 
 def no_visit_is_left(host: emporion.Host) -> None:
-    keeper = host._jailers[True]._keeper
+    keeper = host._jails.of(BOTH_WALLS)._keeper
     assert keeper is not None
     until(lambda: len(keeper._live) <= SPARES)
 

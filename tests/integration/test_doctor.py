@@ -187,7 +187,7 @@ def test_walls_are_told_once_and_also_when_a_validator_comes_later() -> None:
             return [r.getMessage() for r in list(ears.records) if r.getMessage().startswith("walls around agents: ")]
 
         ears.wait_for(told)
-        host._prepare_jail(True)  # as one more object with a validator has it done
+        host._jails.prepare(emporion.Isolation())  # as one more object with a validator has it done
         assert len(told()) == 1
 
 

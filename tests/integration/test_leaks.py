@@ -14,6 +14,7 @@ from emporion.runtime.client import ClientPeer
 from emporion.runtime.dialing import background
 from emporion.runtime.guests import GuestPeer
 from emporion.runtime.host import SPARES
+from emporion.runtime.options import BOTH_WALLS
 from emporion.tests.harbour import Harbour, until
 
 AGENT = """
@@ -50,7 +51,7 @@ def no_records(harbour: Harbour) -> None:
 
 
 def zygote_of(host: emporion.Host) -> Any:
-    jailer = host._jailers[True]
+    jailer = host._jails.of(BOTH_WALLS)
     assert jailer._keeper is not None
     return jailer._keeper
 

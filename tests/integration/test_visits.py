@@ -21,7 +21,7 @@ from emporion.errors import (
 )
 from emporion.runtime.events import VisitOver
 from emporion.runtime.host import SPARES
-from emporion.runtime.options import Limits
+from emporion.runtime.options import BOTH_WALLS, Limits
 from emporion.tests.harbour import ANSWER_S, Harbour, Library, in_thread, listening, open_host, until
 
 BAD = """
@@ -223,7 +223,7 @@ def _parent_is_us(process: Path) -> bool:
 
 def assert_none_are_left(harbour: Harbour) -> None:
     """Visits are the zygote's children, and its keeper knows which of them live."""
-    keeper = harbour.host._jailers[True]._keeper
+    keeper = harbour.host._jails.of(BOTH_WALLS)._keeper
     assert keeper is not None
     until(lambda: len(keeper._live) <= SPARES)  # the zygote reaps in its own time
 

@@ -641,6 +641,38 @@ print(list(Planet.__members__), dict(re.compile("(?P<n>x)(?P<m>y)").groupindex),
 """,
 )
 
+program(
+    "time zones",
+    """
+import copy
+from datetime import datetime, timedelta, timezone, UTC
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
+b = ZoneInfo("Europe/Berlin")
+print(b, repr(b), b.key, b == ZoneInfo("Europe/Berlin"), b is ZoneInfo("Europe/Berlin"), b == ZoneInfo("Europe/Paris"))
+for text in ("2024-03-31T01:59:00", "2024-03-31T02:30:00", "2024-10-27T02:30:00", "1893-01-01", "2050-07-01"):
+    for fold in (0, 1):
+        d = datetime.fromisoformat(text).replace(tzinfo=b, fold=fold)
+        print(d, d.isoformat(), d.utcoffset(), d.dst(), d.tzname(), d.astimezone(UTC), d + timedelta(days=1), (d + timedelta(hours=1)).astimezone(UTC))
+for h in range(4):
+    u = datetime(2024, 10, 27, h, 15, 3, 9, tzinfo=UTC)
+    l = u.astimezone(b)
+    print(l, l.fold, l.astimezone(ZoneInfo("America/New_York")), l == u, l - u)
+class D(datetime): pass
+d = D(2024, 10, 27, 1, 30, tzinfo=UTC).astimezone(b)
+print(type(d).__name__, d, d.fold)
+print(len(available_timezones()) > 500, "Asia/Tokyo" in available_timezones())
+for k in ("Nope/Zone", "/etc/passwd", "a/../b"):
+    try: ZoneInfo(k)
+    except Exception as e: print(type(e).__name__, e)
+try: ZoneInfo(5)
+except TypeError as e: print("TypeError")
+print(copy.copy(b) is b, copy.deepcopy([d])[0] == d, hash(b) == hash(b), b.utcoffset(None), ZoneInfo("UTC").utcoffset(None), isinstance(b, ZoneInfo))
+print(b.fromutc(datetime(2024,1,1,tzinfo=b)), ZoneInfo.no_cache("Europe/Berlin") is b)
+class Z(ZoneInfo): pass
+print(Z("Asia/Tokyo"), Z("Asia/Tokyo") is Z("Asia/Tokyo"), Z("Asia/Tokyo") == ZoneInfo("Asia/Tokyo"), datetime(2024,1,1,tzinfo=Z("Asia/Tokyo")))
+""",
+)
+
 
 def plainly(source: str, patch: pytest.MonkeyPatch) -> str:
     """What CPython prints for `source`."""

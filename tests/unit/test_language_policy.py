@@ -132,10 +132,11 @@ def test_docstrings_stay_docstrings() -> None:
 def test_an_alias_that_answers_for_another_class_opens_nothing() -> None:
     """Compiled checks read `__class__`; C's `GenericAlias` passes attributes through to what it stands for."""
     source = """
+import typing
 class A:
     def put(self): self._x = 1
     def get(self): return self._x
-alias = type(list[int])(A(), ())
+alias = type(typing.List[int])(A(), ())
 try: A.put(alias)
 except (AttributeError, TypeError): print("not written")
 try: A.get(alias)

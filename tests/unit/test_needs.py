@@ -3,7 +3,8 @@
 import ast
 
 import pytest
-from emporion.runtime.sandbox.language.needs import needs_of
+from emporion.runtime.sandbox.language.facades import FACADES
+from emporion.runtime.sandbox.language.needs import late_needs_of, needs_of
 
 
 @pytest.mark.parametrize(
@@ -27,7 +28,49 @@ from emporion.runtime.sandbox.language.needs import needs_of
         ("if __name__ == '__main__':\n    import emporion", []),
         ("import a\nimport a", ["a"]),
         ("from __future__ import annotations", []),
+        ("from math import nothing, pi\nfrom collections.abc import *\nfrom json import nope as x", ["math.nothing",
+                                                                                                  "json.nope"]),
+        ("try:\n    from math import nothing\nexcept ImportError:\n    pass", []),
     ],
 )  # fmt: skip
 def test_needs_are_imports_that_happen_and_are_not_given(source: str, needs: list[str]) -> None:
-    assert needs_of(ast.parse(source)) == needs
+    assert [need.module + f".{need.name}" * bool(need.name) for need in needs_of(ast.parse(source))] == needs
+
+
+def test_a_need_says_where_it_stands_what_it_is_and_what_to_do() -> None:
+    source = "import math\nif 1:\n    from os import path, sep\nfrom math import cos, socks\nimport numpy.linalg as n\n"
+    assert [str(need.complaint) for need in needs_of(ast.parse(source))] == [
+        "line 3, column 5: from os import path, sep: needs os, which the host does not offer; instead: "
+        "ask a hosted object for data: there are no files here",
+        "line 4, column 1: from math import socks: needs math.socks, which the host does not offer; instead: "
+        "do without it, or write it yourself",
+        "line 5, column 1: import numpy.linalg: needs numpy.linalg, which the host does not offer; instead: "
+        "do without it, or ask the host's operator to allow it",
+    ]
+
+
+def test_what_is_offered_besides_is_no_need_whatever_its_names() -> None:
+    tree = ast.parse("import numpy\nfrom numpy import array\nimport scipy\nfrom math import socks")
+    assert [need.module for need in needs_of(tree, {**FACADES, "numpy": None})] == ["scipy", "math"]
+
+
+def test_imports_in_functions_come_late_wherever_the_functions_stand() -> None:
+    tree = ast.parse("""
+import math
+if TYPE_CHECKING:
+    def no(): import a
+class A:
+    def f(self):
+        import b
+        async def g():
+            from c import d
+        try: import e
+        except ImportError: pass
+if __name__ == "__main__":
+    def main(): import f
+else:
+    def other(): from json import nothing
+""")
+    assert [(need.module, need.name, need.line) for need in late_needs_of(tree)] == [
+        ("b", "", 7), ("c", "", 9), ("json", "nothing", 15)]
+    assert needs_of(tree) == []

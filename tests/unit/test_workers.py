@@ -289,3 +289,45 @@ def test_closing_ends_the_thread_and_gives_its_descriptors_back() -> None:
 
     assert not one._thread.is_alive()
     assert set(Path("/proc/self/fd").iterdir()) == before
+
+
+def test_closing_waits_no_longer_than_it_says_however_many_threads_are_stuck() -> None:
+    pool, end, begun = Workers(6, "test"), threading.Event(), threading.Semaphore(0)
+
+    def stuck() -> None:
+        begun.release()
+        end.wait(PATIENCE_S)
+
+    for _ in range(6):
+        pool.submit(stuck)
+    assert all(begun.acquire(timeout=PATIENCE_S) for _ in range(6))
+    begun_s = time.monotonic()
+    pool.close(timeout_s=0.3)
+    assert time.monotonic() - begun_s < 1.2  # and not 0.3 s for each
+    end.set()
+
+
+def test_what_reads_has_a_thread_when_all_are_busy_and_serves_when_one_is_free() -> None:
+    pool, end, begun = Workers(1, "test"), threading.Event(), threading.Event()
+    looked, served = threading.Semaphore(0), threading.Event()
+
+    def fail() -> None:
+        looked.release()
+        raise ValueError("what reads may fail, and the next one is read")
+
+    def busy() -> None:
+        begun.set()
+        end.wait(PATIENCE_S)
+
+    pool.submit(busy)
+    assert begun.wait(PATIENCE_S)
+    for _ in range(3):
+        pool.submit_reading(served.set, fail)
+    assert all(looked.acquire(timeout=PATIENCE_S) for _ in range(3))
+    assert not served.is_set()
+    end.set()
+    _until_idle(pool)
+    pool.submit_reading(served.set, fail)
+    assert served.wait(PATIENCE_S)
+    assert not looked.acquire(blocking=False)
+    pool.close()

@@ -4,7 +4,7 @@ import ast
 from typing import cast
 
 from .bindings import Bindings, call, class_of, guard, is_bare_super
-from .names import SETTABLE_DUNDERS, Kind, is_dunder, is_matchable, kind_of, mangle, why_denied
+from .names import PATCHABLE, SETTABLE_DUNDERS, Kind, is_dunder, is_matchable, kind_of, mangle, why_denied
 
 __all__ = ["Patterns"]
 
@@ -41,6 +41,9 @@ class Attributes(Bindings):
         return ast.copy_location(call("private", self.visit(node.value), ast.Constant(name)), node)
 
     def _written(self, node: ast.Attribute, name: str, kind: Kind) -> ast.AST:
+        if isinstance(node.ctx, ast.Store) and id(node) != self.augmented and name in PATCHABLE | {"__dict__"}:
+            node.value = call("store_dict" if name == "__dict__" else "store_method", self.visit(node.value))
+            return node
         if kind is Kind.DENIED or (is_dunder(name) and name not in SETTABLE_DUNDERS):
             return self._denied(node, name)
         if kind is Kind.WATCHED and id(node) == self.augmented:

@@ -3,6 +3,7 @@
 What is missing here does not exist for agents; `policy` says so already while compiling for the well-known ones.
 """
 
+import abc
 import builtins
 import itertools
 import types
@@ -16,17 +17,19 @@ from .guards import (
     may_private,
     private_of,
     store,
+    store_dict,
+    store_method,
     store_private,
     store_watched,
     type_of,
     write_name,
 )
 from .guards import private as private_guard
-from .names import GUARD, PRIVATES, Kind, is_matchable, kind_of
-from .ownership import PURE, class_dict, describe, is_own_class, may_store, overridden
+from .names import GUARD, PATCHABLE, PRIVATES, Kind, is_matchable, kind_of
+from .ownership import PURE, UNDER_WAY, class_dict, describe, is_own_class, may_store, overridden, require_exact
 from .watched import read, watched
 
-__all__ = ["ALLOWED_BASES", "agent_builtins", "build_class", "make_print", "plain_print", "trim_match_args"]
+__all__ = ["ABCMETA", "ALLOWED_BASES", "agent_builtins", "build_class", "make_print", "plain_print", "trim_match_args"]
 
 _HARMLESS: Final = """
     abs aiter all anext any ascii bin bool bytearray bytes callable chr classmethod complex dict divmod enumerate
@@ -46,8 +49,6 @@ _EXCEPTIONS: Final = [
 
 
 def _getattr(target: Any, name: str, *default: Any) -> Any:
-    if type(name) is not str:
-        raise TypeError(f"attribute name must be a string, not {describe(name)}")
     if len(default) > 1:
         raise TypeError(f"getattr expected at most 3 arguments, got {len(default) + 2}")
     try:
@@ -73,6 +74,8 @@ def _setattr(target: Any, name: str, value: Any) -> None:
 
 def _delattr(target: Any, name: str) -> None:
     write_name(target, name)
+    if name in PATCHABLE:
+        raise AttributeError(f"agents may set {name!r} of a class, not delete it")
     delattr(target, name)
 
 
@@ -149,6 +152,18 @@ ALLOWED_BASES: Final[set[type]] = {
 } - {super, classmethod, staticmethod}
 
 
+class _ABCMeta:
+    """What agents have as `abc.ABCMeta`: a word for class statements. The true one makes classes out of any dict."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "<class 'abc.ABCMeta'>"
+
+
+ABCMETA: Final = _ABCMeta()
+
+
 def build_class(body: Callable[..., Any], name: str, /, *bases: Any, **keywords: Any) -> type:
     """What a class statement calls.
 
@@ -156,8 +171,11 @@ def build_class(body: Callable[..., Any], name: str, /, *bases: Any, **keywords:
         TypeError: A base that agents may not inherit from, a computed metaclass, or a method that would step into a
             library class's private workings.
     """
+    require_exact(keywords)
     if "metaclass" in keywords:
-        raise TypeError("agents may not choose a metaclass: inherit from ABC or Enum instead")
+        if keywords["metaclass"] is not ABCMETA:
+            raise TypeError("agents may not choose a metaclass: inherit from ABC or Enum instead")
+        keywords["metaclass"] = abc.ABCMeta  # what inheriting from ABC gives
     resolved = types.resolve_bases(bases)
     for base in (*bases, *resolved):
         if not issubclass(type(base), type):
@@ -171,12 +189,15 @@ def build_class(body: Callable[..., Any], name: str, /, *bases: Any, **keywords:
     if "_simple" in keywords:
         raise TypeError("_simple=True would leave an enumeration half made: leave it out")
     # Before there is a class: its bases' `__init_subclass__` would see it.
-    if privates := keywords.pop(PRIVATES, ()):
-        private = overridden(privates, resolved)
-        if private is not None:
-            text = f"class {name!r} may not define {private!r}: it is private to a library class it inherits from"
-            raise TypeError(text)
-    cls: type = builtins.__build_class__(body, name, *bases, **keywords)
+    private = overridden(keywords.pop(PRIVATES, ()), resolved)
+    if private is not None:
+        text = f"class {name!r} may not define {private!r}: it is private to a library class it inherits from"
+        raise TypeError(text)
+    UNDER_WAY.append(resolved)
+    try:
+        cls: type = builtins.__build_class__(body, name, *bases, **keywords)
+    finally:
+        UNDER_WAY.remove(resolved)
     trim_match_args(cls)
     return cls
 
@@ -219,8 +240,11 @@ _COMPILED_GUARDS: Final[dict[str, Any]] = {
     "private_of": private_of,
     "pure": PURE,
     "store": store,
+    "store_dict": store_dict,
+    "store_method": store_method,
     "store_private": store_private,
     "store_watched": store_watched,
+    "staticmethod": staticmethod,
     "super": super,
     "type_of": type_of,
     "watched": watched,

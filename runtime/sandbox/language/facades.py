@@ -1,10 +1,20 @@
 """The modules agents may import, in one table: every name is listed, nothing else of a module exists for agents.
 
 Imported whole when the zygote starts: inside a visit there is no file system to import from. What is left out, and why:
-`re.DEBUG` prints past us; `uuid.uuid1` asks the network card; `time.sleep` needs a system call visits do not have;
-`contextlib.redirect_stdout` and `chdir` alter the process; metaclasses (`ABCMeta`, `EnumType`) make classes from dicts;
-`typing.get_type_hints` evaluates text; `types.FunctionType` and its like take code objects; `decimal.DefaultContext`,
-`random._inst` and their like are shared; `mro`, frames and code appear nowhere.
+
+- It steps out of the visit: `re.DEBUG` and `typing.reveal_type` print past us; `uuid.uuid1`, `uuid6` and `getnode` ask
+  the network card; `time.tzset`, `get_clock_info` and the clocks by number need system calls or files that
+  visits do not have; `contextlib.redirect_stdout`, `redirect_stderr` and `chdir` alter the process;
+  `hashlib.file_digest` wants a file.
+- It makes classes or code, or reads text as code: metaclasses (`EnumType`; `ABCMeta` is a word for class statements
+  and nothing else), `ReprEnum`, an empty enumeration, `types.new_class`, `prepare_class`, `FunctionType`, `coroutine`
+  and their like; `typing.ForwardRef`.
+- It writes into what it is given, or into what all share: `enum.global_enum`, `abc.abstractproperty` and its like;
+  `re.purge`, `typing.get_overloads`, `clear_overloads`, `zoneinfo.reset_tzpath`; `difflib.HtmlDiff`, which counts its
+  tables in its class; `decimal.DefaultContext`, `BasicContext` and `ExtendedContext`; `random._inst`.
+- It speaks for another object (`types.GenericAlias`), is for pickles (`enum.pickle_by_global_name`,
+  `copy.dispatch_table`), or shows how C is made (`types.WrapperDescriptorType` and its like).
+- `mro`, frames and code appear nowhere; what a library's module imported for itself is no name of that module.
 """
 
 import __future__
@@ -42,6 +52,7 @@ import types
 import typing
 import unicodedata
 import uuid
+import zoneinfo
 from types import ModuleType
 from typing import Any, Final, NoReturn
 
@@ -53,14 +64,18 @@ from . import (
     stdlib_enum,
     stdlib_functools,
     stdlib_graphlib,
+    stdlib_time,
+    stdlib_typing,
+    stdlib_zoneinfo,
 )
-from .builtin_table import ALLOWED_BASES
+from .builtin_table import ABCMETA, ALLOWED_BASES
 from .facade import Facade, make_facade
 from .formatting import formatter_class
 from .ownership import WRITABLE
+from .receivers import hold_to_instances
 from .watched import read
 
-__all__ = ["FACADES", "RANDOM"]
+__all__ = ["FACADES", "RANDOM", "made_by_the_library"]
 
 # The generator behind the functions of agents' `random`; `World` seeds it, for forked visits would all draw the same.
 RANDOM: Final = random.Random()
@@ -105,6 +120,20 @@ _abc: Final = make_facade("collections.abc", _names(collections.abc, _ABC_NAMES)
 
 
 
+def made_by_the_library() -> list[Any]:
+    """One object of each class that agents meet though no facade lists it."""
+    contexts: Any = contextlib
+    hints: Any = typing
+    generator: Any = random
+    return [
+        *(contexts.contextmanager(iter)(()), contexts.asynccontextmanager(iter)(()), generator.random.__self__),
+        *(dataclasses.field(), stdlib_functools.singledispatch(print), stdlib_collections.NamedTuple),
+        *(hints.List[int], hints.Union[int, str], hints.Callable[[int], int], hints.get_args(hints.List["int"])[0]),
+        *(hints.Literal[1], hints.Annotated[int, 1], hints.NewType("_", int), hints.Unpack[hints.TypeVarTuple("_")]),
+        *(hints.ParamSpec("_").args, hints.ParamSpec("_").kwargs, string.Template.pattern),
+    ]
+
+
 def _of_no_world(name: str, package: str | None = None) -> NoReturn:
     """Stands for `importlib.import_module`, of which each closure in a `World` has its own."""
     raise ImportError(f"cannot import {name!r} here")
@@ -113,13 +142,14 @@ def _of_no_world(name: str, package: str | None = None) -> NoReturn:
 _CONTENTS: Final[dict[str, dict[str, Any]]] = {
     "__future__": {name: getattr(__future__, name).getMandatoryRelease() for name in __future__.all_feature_names},
     "abc": _names(abc, "ABC get_cache_token")
-    | _replaced(stdlib_functools, "abstractmethod update_abstractmethods"),
+    | _replaced(stdlib_functools, "abstractmethod update_abstractmethods")
+    | {"ABCMeta": ABCMETA},
     "array": _names(array, "ArrayType array typecodes"),
     "base64": _names(
         base64,
         """a85decode a85encode b16decode b16encode b32decode b32encode b32hexdecode b32hexencode b64decode b64encode
-        b85decode b85encode decodebytes encodebytes standard_b64decode standard_b64encode urlsafe_b64decode
-        urlsafe_b64encode""",
+        b85decode b85encode decode decodebytes encode encodebytes standard_b64decode standard_b64encode
+        urlsafe_b64decode         urlsafe_b64encode z85decode z85encode""",
     ),
     "bisect": _names(bisect, "bisect bisect_left bisect_right insort insort_left insort_right"),
     "cmath": _names(
@@ -132,10 +162,10 @@ _CONTENTS: Final[dict[str, dict[str, Any]]] = {
     | {"abc": _abc},
     "contextlib": _names(
         contextlib,
-        """AbstractAsyncContextManager AbstractContextManager AsyncExitStack ContextDecorator ExitStack aclosing
-        asynccontextmanager closing contextmanager nullcontext suppress""",
+        """AbstractAsyncContextManager AbstractContextManager AsyncContextDecorator AsyncExitStack ContextDecorator
+        ExitStack aclosing asynccontextmanager closing contextmanager nullcontext suppress""",
     ),
-    "copy": {"Error": copy.Error, "copy": stdlib_copy.copy_value, "deepcopy": stdlib_copy.deepcopy_value},
+    "copy": _names(copy, "Error error") | {"copy": stdlib_copy.copy_value, "deepcopy": stdlib_copy.deepcopy_value},
     "dataclasses": _names(
         dataclasses, "Field FrozenInstanceError InitVar KW_ONLY MISSING field fields is_dataclass"
     )
@@ -155,14 +185,15 @@ _CONTENTS: Final[dict[str, dict[str, Any]]] = {
     ),
     "enum": _names(
         enum,
-        """CONFORM CONTINUOUS EJECT EnumCheck FlagBoundary KEEP NAMED_FLAGS STRICT UNIQUE auto member nonmember property
-        unique verify""",
+        """CONFORM CONTINUOUS EJECT EnumCheck FlagBoundary KEEP NAMED_FLAGS STRICT UNIQUE auto bin member nonmember
+        property show_flag_values unique verify""",
     )
     | _replaced(stdlib_enum, "Enum Flag IntEnum IntFlag StrEnum"),
     "fractions": _names(fractions, "Fraction"),
     "functools": _names(
         functools,
-        "WRAPPER_ASSIGNMENTS WRAPPER_UPDATES cache cached_property cmp_to_key lru_cache partial partialmethod reduce",
+        """Placeholder WRAPPER_ASSIGNMENTS WRAPPER_UPDATES cache cached_property cmp_to_key lru_cache partial
+        partialmethod reduce""",
     )
     | _replaced(
         stdlib_functools, "singledispatch singledispatchmethod total_ordering update_wrapper wraps"
@@ -170,11 +201,12 @@ _CONTENTS: Final[dict[str, dict[str, Any]]] = {
     "graphlib": _names(graphlib, "CycleError") | _replaced(stdlib_graphlib, "TopologicalSorter"),
     "hashlib": _names(
         hashlib,
-        """blake2b blake2s md5 new pbkdf2_hmac sha1 sha224 sha256 sha384 sha3_224 sha3_256 sha3_384 sha3_512 sha512
-        shake_128 shake_256""",
+        """blake2b blake2s md5 new pbkdf2_hmac scrypt sha1 sha224 sha256 sha384 sha3_224 sha3_256 sha3_384 sha3_512
+        sha512 shake_128 shake_256""",
     )
-    | {"algorithms_guaranteed": frozenset(hashlib.algorithms_guaranteed)},
-    "heapq": _names(heapq, "heapify heappop heappush heappushpop heapreplace merge nlargest nsmallest"),
+    | {name: frozenset(getattr(hashlib, name)) for name in ("algorithms_available", "algorithms_guaranteed")},
+    "heapq": _names(heapq, "heapify heappop heappush heappushpop heapreplace merge nlargest nsmallest")
+    | _names(heapq, "heapify_max heappop_max heappush_max heappushpop_max heapreplace_max"),
     "importlib": {"import_module": _of_no_world},
     "itertools": _names(
         itertools,
@@ -185,17 +217,17 @@ _CONTENTS: Final[dict[str, dict[str, Any]]] = {
     "math": _names(
         math,
         """acos acosh asin asinh atan atan2 atanh cbrt ceil comb copysign cos cosh degrees dist e erf erfc exp exp2
-        expm1 fabs factorial floor fma fmod frexp fsum gamma gcd hypot inf isclose isfinite isinf isnan isqrt lcm ldexp
-        lgamma
-        log log10 log1p log2 modf nan nextafter perm pi pow prod radians remainder sin sinh sqrt sumprod tan tanh tau
-        trunc ulp""",
+        expm1 fabs factorial floor fma fmod frexp fsum gamma gcd hypot inf isclose isfinite isinf isnan isqrt lcm
+        ldexp         lgamma         log log10 log1p log2 modf nan nextafter perm pi pow prod radians remainder sin
+        sinh sqrt sumprod tan tanh tau         trunc ulp""",
     ),
     "numbers": _names(numbers, "Complex Integral Number Rational Real"),
     "operator": _names(
         operator,
         """abs add and_ call concat contains countOf delitem eq floordiv ge getitem gt iadd iand iconcat ifloordiv
-        ilshift imatmul imod imul index indexOf inv invert ior ipow irshift is_ is_not isub itemgetter itruediv ixor le
-        length_hint lshift lt matmul mod mul ne neg not_ or_ pos pow rshift setitem sub truediv truth xor""",
+        ilshift imatmul imod imul index indexOf inv invert ior ipow irshift is_ is_none is_not is_not_none isub
+        itemgetter itruediv ixor le         length_hint lshift lt matmul mod mul ne neg not_ or_ pos pow rshift
+        setitem sub truediv truth xor""",
     )
     | _replaced(stdlib_functools, "attrgetter methodcaller"),
     "random": _names(random, "Random SystemRandom") | _names(RANDOM, _RANDOM_NAMES),
@@ -219,27 +251,32 @@ _CONTENTS: Final[dict[str, dict[str, Any]]] = {
     "textwrap": _names(stdlib_collections.text_module, "TextWrapper dedent fill indent shorten wrap"),
     "time": _names(
         time,
-        """altzone asctime ctime daylight gmtime localtime mktime monotonic monotonic_ns perf_counter perf_counter_ns
-        process_time process_time_ns strftime strptime struct_time time time_ns timezone tzname""",
-    ),
+        """altzone asctime ctime daylight gmtime localtime mktime monotonic monotonic_ns perf_counter
+        perf_counter_ns process_time process_time_ns strftime strptime struct_time thread_time
+        thread_time_ns time time_ns timezone tzname""",
+    )
+    | _replaced(stdlib_time, "sleep"),
     "types": _names(
         types,
         """AsyncGeneratorType BuiltinFunctionType BuiltinMethodType CoroutineType DynamicClassAttribute EllipsisType
         GeneratorType MappingProxyType MethodType NoneType NotImplementedType SimpleNamespace UnionType""",
     ),
     "typing": _names(typing, _TYPING_NAMES)
-    | _replaced(stdlib_functools, "final get_origin runtime_checkable")
-    | _replaced(stdlib_collections, "NamedTuple TypedDict"),
+    | _replaced(stdlib_functools, "dataclass_transform final get_origin no_type_check runtime_checkable")
+    | _replaced(stdlib_collections, "NamedTuple TypedDict")
+    | _replaced(stdlib_typing, "get_type_hints"),
     "unicodedata": _names(
         unicodedata,
         """bidirectional category combining decimal decomposition digit east_asian_width is_normalized lookup mirrored
-        name normalize numeric unidata_version""",
+        name normalize numeric ucd_3_2_0 unidata_version""",
     ),
     "uuid": _names(
         uuid,
-        """NAMESPACE_DNS NAMESPACE_OID NAMESPACE_URL NAMESPACE_X500 RESERVED_FUTURE RESERVED_MICROSOFT RESERVED_NCS
-        RFC_4122 SafeUUID UUID uuid3 uuid4 uuid5""",
+        """MAX NAMESPACE_DNS NAMESPACE_OID NAMESPACE_URL NAMESPACE_X500 NIL RESERVED_FUTURE RESERVED_MICROSOFT
+        RESERVED_NCS RFC_4122 SafeUUID UUID uuid3 uuid4 uuid5 uuid7 uuid8""",
     ),
+    "zoneinfo": _names(zoneinfo, "InvalidTZPathWarning ZoneInfoNotFoundError")
+    | _replaced(stdlib_zoneinfo, "TZPATH ZoneInfo available_timezones"),
 }
 
 FACADES: Final[dict[str, Facade]] = {name: make_facade(name, members) for name, members in _CONTENTS.items()}
@@ -271,3 +308,8 @@ WRITABLE.update(
         stdlib_collections.UserString,
     }
 )
+
+# Every class that is listed or whose objects are, and those whose objects the listed functions make.
+_LISTED: Final = [member for members in (*_CONTENTS.values(), {"abc": _abc, **_names(collections.abc, _ABC_NAMES)})
+                  for member in members.values() if not isinstance(member, Facade)]
+hold_to_instances({each if isinstance(each, type) else type(each) for each in [*_LISTED, *made_by_the_library()]})

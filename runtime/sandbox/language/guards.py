@@ -8,7 +8,7 @@ import types
 from decimal import Decimal
 from typing import Any, Final
 
-from .names import SETTABLE_DUNDERS, Kind, is_dunder, is_risky, kind_of, why_denied
+from .names import PATCHABLE, SETTABLE_DUNDERS, Kind, is_dunder, is_risky, kind_of, why_denied
 from .ownership import (
     PURE,
     class_dict,
@@ -19,6 +19,7 @@ from .ownership import (
     is_own_module,
     is_pure,
     may_store,
+    replaced_below,
 )
 
 __all__ = [
@@ -29,6 +30,8 @@ __all__ = [
     "private",
     "private_of",
     "store",
+    "store_dict",
+    "store_method",
     "store_private",
     "store_watched",
     "type_of",
@@ -90,16 +93,48 @@ def store(target: Any) -> Any:
     """`target` itself, if agents may alter it: what their own modules made.
 
     Raises:
-        TypeError: It belongs to the library or to the host.
+        AttributeError: It belongs to the library or to the host; TypeError where it is a class. CPython has the same
+            two for numbers, tuples, dates and the classes of those.
     """
     if may_store(target):
         return target
-    raise TypeError(f"agents alter only what their own modules made, not a {describe(target)}")
+    error = TypeError if issubclass(type(target), type) else AttributeError
+    raise error(f"agents alter only what their own modules made, not a {describe(target)}")
+
+
+def store_dict(target: Any) -> Any:
+    """`target` itself, if agents may give it another `__dict__`: an object of a class of their own.
+
+    Its `__dict__` is the agent's to fill as it stands; another one can only be a dict that the agent has, which is
+    nobody else's. Not of functions: the library reads marks there.
+
+    Raises:
+        AttributeError, TypeError: It is something else.
+    """
+    if is_own_class(type(target)):
+        return target
+    raise AttributeError(f"agents set the __dict__ of objects of their own classes only, not of a {describe(target)}")
+
+
+def store_method(target: Any) -> Any:
+    """`target` itself, if it is a class of the agent's own: such may get dunder methods after they are made.
+
+    Nothing comes of it that plain assignment in the class's body could not bring about.
+
+    Raises:
+        AttributeError, TypeError: It is something else.
+    """
+    if issubclass(type(store(target)), type):
+        return target
+    raise AttributeError(f"dunder methods belong to classes: set it on the class, not on a {describe(target)}")
 
 
 def store_private(target: Any, name: str) -> Any:
     """`target` itself, if agents may set or delete its private `name`."""
-    return private_of(store(target), name)
+    private_of(store(target), name)
+    if issubclass(type(target), type) and is_risky(name) and replaced_below(target, name):
+        raise AttributeError(f"{name!r} of {describe(target)} would replace a private name of the library: rename it")
+    return target
 
 
 def enter(receiver: Any, names: tuple[str, ...], stores: bool) -> None:
@@ -107,24 +142,27 @@ def enter(receiver: Any, names: tuple[str, ...], stores: bool) -> None:
     if stores:
         store(receiver)
     for name in names:
-        private_of(receiver, name)
+        store_private(receiver, name) if stores else private_of(receiver, name)
 
 
 def write_name(target: Any, name: str) -> None:
     """Check an attribute name that is computed at run time, before `target` gets or loses it.
 
     Raises:
-        TypeError: `name` is not exactly a string, or `target` may not be altered.
-        AttributeError: The name may not be written.
+        TypeError: `name` is not exactly a string.
+        AttributeError: The name may not be written; this or TypeError: `target` may not be altered.
     """
     if type(name) is not str:
         raise TypeError(f"attribute name must be a string, not {describe(name)}")
     store(target)
+    if name in PATCHABLE:
+        store_method(target)
+        return
     kind = kind_of(name)
     if kind is Kind.DENIED or (is_dunder(name) and name not in SETTABLE_DUNDERS):
         raise AttributeError(f"agents may not write {name!r}: {why_denied(name)[0]}")
     if kind is Kind.PRIVATE:
-        private_of(target, name)
+        store_private(target, name)
 
 
 def store_watched(target: Any, name: str) -> Any:
@@ -181,9 +219,27 @@ TYPE.__name__ = TYPE.__qualname__ = "type"
 TYPE.__module__ = "builtins"
 
 
+class _AliasMeta(type):
+    """Makes `ALIAS` answer as `types.GenericAlias` does where that is harmless."""
+
+    def __call__(cls, *arguments: Any) -> Any:
+        raise TypeError("agents make aliases with brackets: write list[int]")
+
+    def __instancecheck__(cls, instance: object) -> bool:
+        return type(instance) is types.GenericAlias
+
+
+class ALIAS(metaclass=_AliasMeta):
+    """The type of ``list[int]``: the true one calls anything, and marks whatever object that returns."""
+
+
+ALIAS.__name__ = ALIAS.__qualname__ = "GenericAlias"
+ALIAS.__module__ = "types"
+
+
 def type_of(value: object) -> Any:
     """The type of `value`; for classes the harmless `TYPE`, never a metaclass: those can be called to make classes."""
     kind = type(value)
-    if kind not in PURE and issubclass(kind, type):
-        return TYPE
-    return kind
+    if kind in PURE:
+        return kind
+    return TYPE if issubclass(kind, type) else ALIAS if kind is types.GenericAlias else kind

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .facade import Frozen
+from .ownership import may_store
 
 __all__: list[str] = []
 
@@ -47,14 +48,41 @@ def _mend_re() -> None:
         if hasattr(re, name):
             setattr(re, name, _with_exact(getattr(re, name)))
 
+    # From Python 3.12 on, C keeps the cached function once it has used it; what it caches comes from this one.
+    parse_template = re._parser.parse_template  # type: ignore[attr-defined]
+
+    def parse_exact(source: Any, pattern: Any) -> Any:
+        if _exact(source) is not source:
+            raise TypeError("a template must be str or bytes, not of a class of your own")
+        return parse_template(source, pattern)
+
+    if hasattr(re, "_compile_template"):
+        re._parser.parse_template = parse_exact  # type: ignore[attr-defined]
+
     def missing(cls: Any, value: Any) -> Any:
         return super(re.RegexFlag, cls)._missing_(_exact(value))  # it is kept under this value
 
     re.RegexFlag._missing_ = classmethod(missing)  # type: ignore[assignment]
 
 
+def _call_alias(self: Any, *arguments: Any, **keywords: Any) -> Any:
+    """Call ``Shop[int]``: the result remembers the alias, if it is an agent's own.
+
+    The library would write that into whatever comes back, and the alias may stand for a function that gives back
+    anybody's class.
+    """
+    if not self._inst:
+        name = f"Type {self._name or self.__origin__.__name__}"
+        raise TypeError(f"{name} cannot be instantiated; use {self.__origin__.__name__}() instead")
+    made = self.__origin__(*arguments, **keywords)
+    if may_store(made):
+        made.__orig_class__ = self
+    return made
+
+
 def _mend_typing() -> None:
     """Without its caches: their keys are any objects at all."""
+    typing._BaseGenericAlias.__call__ = _call_alias  # type: ignore[attr-defined]
     for owner in [typing, *vars(typing).values()]:
         if not hasattr(owner, "__dict__") or (isinstance(owner, types.ModuleType) and owner is not typing):
             continue

@@ -16,6 +16,7 @@ __all__ = [
     "INTROSPECTION",
     "MODULE_DUNDERS",
     "NAMES_LOADED",
+    "PATCHABLE",
     "PRIVATES",
     "SETTABLE_DUNDERS",
     "VETTED_PRIVATE",
@@ -78,6 +79,11 @@ DEFINABLE: Final = frozenset(
     """.split()
 )
 
+# What may also be put into a class of the agent's own after it is made, by a decorator say. Not what is checked where
+# it is written (what `__new__` returns, the names in the two lists), nor what only a class statement gives its meaning.
+_ONLY_WRITTEN: Final = {"__new__", "__slots__", "__match_args__", "__doc__", "__init_subclass__", "__set_name__"}
+PATCHABLE: Final = DEFINABLE - _ONLY_WRITTEN
+
 # Reading these hands out a way to alter things, or something that is not what it seems: a guard decides by the object.
 _WATCHED_DUNDERS: Final = frozenset(
     f"__{name}__"
@@ -93,6 +99,7 @@ _READABLE_DUNDERS: Final = (DEFINABLE - _WATCHED_DUNDERS) | {
     "__name__",
     "__notes__",
     "__qualname__",
+    "__suppress_context__",
     "__version__",
 }
 # `str.format` reads attributes named in text; `register` alters an ABC; `AttributeError.obj` is anybody's object;

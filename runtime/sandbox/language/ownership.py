@@ -13,6 +13,7 @@ from .names import GUARD, INERT_PRIVATE, is_risky
 __all__ = [
     "MARK",
     "PURE",
+    "UNDER_WAY",
     "WRITABLE",
     "Mark",
     "class_dict",
@@ -23,7 +24,10 @@ __all__ = [
     "is_own_module",
     "is_pure",
     "may_store",
+    "namespace_of",
     "overridden",
+    "replaced_below",
+    "require_exact",
     "require_own_class",
 ]
 
@@ -31,17 +35,25 @@ MARK: Final = GUARD + "mark"
 
 
 class Mark(str):
-    """The dotted name of an agent's module, with the closure that identifies it and its namespace."""
+    """The dotted name of an agent's module, with the closure that identifies it and its namespace.
 
-    __slots__ = ("closure", "namespace")
+    The latter stands under a private name: should library code ever hand a mark to an agent, it says nothing more.
+    """
+
+    __slots__ = ("_namespace", "closure")
     closure: str
-    namespace: dict[str, Any]
+    _namespace: dict[str, Any]
 
     def __new__(cls, name: str, closure: str = "", namespace: dict[str, Any] | None = None) -> "Mark":
         mark = super().__new__(cls, name)
         mark.closure = closure
-        mark.namespace = {} if namespace is None else namespace
+        mark._namespace = {} if namespace is None else namespace
         return mark
+
+
+def namespace_of(mark: Mark) -> dict[str, Any]:
+    """The globals of the module that `mark` stands for."""
+    return mark._namespace
 
 
 # A class's true namespace, past whatever the class or its metaclass defines.
@@ -108,6 +120,15 @@ def require_own_class(cls: object, what: str) -> None:
         raise TypeError(f"{what} alters the class it is given: it takes a class of your own, not {describe(cls)}")
 
 
+def require_exact(keywords: Iterable[object]) -> None:
+    """Raise TypeError unless all names (of keyword arguments, or of fields) are exact strings.
+
+    One of an agent's own class could be unlike "metaclass" when we look, and like it when the library looks.
+    """
+    if any(type(name) is not str for name in keywords):
+        raise TypeError("names must be exact strings here, not of a class of your own")
+
+
 def describe(value: object) -> str:
     """`value` for an error message, without running any code of its own."""
     kind = type(value)
@@ -119,11 +140,37 @@ def describe(value: object) -> str:
 
 
 def overridden(names: Iterable[str], bases: Iterable[type]) -> str | None:
-    """The first of a class body's private `names` that replaces a private name of a foreign class among `bases`."""
-    for name in names:
-        if name in INERT_PRIVATE or name.endswith("_"):  # enum writes _sunder_ names into each class
-            continue
-        for base in bases:
-            if any(name in class_dict(each) and not is_own_class(each) for each in class_mro(base)):
-                return name
+    """The first private name that replaces one of a foreign class among `bases`, or of a class of theirs.
+
+    Args:
+        names: The private names of the class body; those of the agent's own classes among `bases` are added, for a
+            mixin comes before the library's class too.
+    """
+    classes = [each for base in bases for each in class_mro(base)]
+    foreign = [each for each in classes if not is_own_class(each)]
+    makers = [each for base in bases for each in class_mro(type(base)) if each not in (type, object)]
+    every = set(names)
+    for each in filter(is_own_class, classes):
+        every.update(filter(is_risky, class_dict(each)))
+    for name in sorted(every - INERT_PRIVATE):
+        if any(name in class_dict(each) for each in makers):
+            return name
+        # enum writes _sunder_ names into each class
+        if not name.endswith("_") and any(name in class_dict(each) for each in foreign):
+            return name
     return None
+
+
+# The bases of the classes whose bodies run at this moment: what a body writes into a base counts as written before.
+UNDER_WAY: Final[list[tuple[type, ...]]] = []
+
+
+def replaced_below(cls: type, name: str) -> bool:
+    """Whether private `name`, written into class `cls`, would replace a library's in a class that has both."""
+    below = [cls]
+    for each in below:  # grows while we walk
+        below += type.__subclasses__(each)
+    under_way = [bases for bases in UNDER_WAY if any(cls in class_mro(base) for base in bases)]
+    return any(overridden((name,), (each,)) == name for each in below) or any(
+        overridden((name,), bases) == name for bases in under_way
+    )

@@ -19,7 +19,7 @@ from .transformer import AgentTransformer
 __all__ = ["MAX_SOURCE_BYTES", "POLICY_VERSION", "Complaint", "PolicyRefused", "compile_module"]
 
 # Raise it whenever the same source compiles to other code: code objects are cached by it.
-POLICY_VERSION: Final = 2
+POLICY_VERSION: Final = 3
 
 # Parsing takes up to 150 times the source in memory (measured: a list of small ints); a million bytes stay within the
 # compile jail's address space, and no module written by hand comes near it.
@@ -80,7 +80,7 @@ def _syntax_errors(name: str) -> Iterator[None]:
         line, column = error.lineno or 1, error.offset or 1
         raise _refused(name, "syntax", error.msg or "invalid syntax", "", line, max(column, 1)) from None
     except (RecursionError, MemoryError):
-        raise _refused(name, "nesting", "the code nests too deeply", "use names for its parts") from None
+        raise _refused(name, "nesting", "the code is nested too deeply", "use names for its parts") from None
     except (ValueError, OverflowError, SystemError) as error:
         raise _refused(name, "syntax", f"the compiler refuses it: {error}", "") from None
 

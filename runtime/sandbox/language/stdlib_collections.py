@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from .builtin_table import trim_match_args
 from .facade import Frozen
+from .ownership import require_exact
 from .stdlib_copy import CONTAINERS, rebuild
 from .stdlib_dataclasses import caller_mark, check_field_name
 from .watched import safe_format, safe_format_map
@@ -23,7 +24,8 @@ def namedtuple(
     typename: str, field_names: Any, *, rename: bool = False, defaults: Any = None, module: Any = None
 ) -> Any:
     """`collections.namedtuple`; ValueError for a field that agents may not name."""
-    names = field_names.replace(",", " ").split() if type(field_names) is str else [str(name) for name in field_names]
+    names = field_names.replace(",", " ").split() if type(field_names) is str else list(field_names)
+    require_exact(names)  # the library takes the `str` of others, which may be another each time
     checked = [name if rename and not name.isidentifier() else check_field_name(name) for name in names]
     make: Any = collections.namedtuple
     made = make(typename, checked, rename=rename, defaults=defaults, module=caller_mark())

@@ -87,6 +87,8 @@ def rebuild(value: Any, part: Any, memo: dict[int, Any] | None = None) -> Any:
     kind = type(value)
     reduced = object.__reduce_ex__(value, 4) if not isinstance(value, BaseException) else value.__reduce__()
     maker, arguments, state, items, pairs = (*reduced, None, None, None)[:5]
+    if issubclass(kind, AttributeError) and type(state) is dict:
+        state = {name: part for name, part in state.items() if name != "obj"}  # whose attribute was missing: anybody's
     if maker is kind:
         new = kind(*[part(argument) for argument in arguments])
     else:

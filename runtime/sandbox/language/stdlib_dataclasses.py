@@ -3,17 +3,29 @@
 Source: https://docs.python.org/3/library/dataclasses.html
 """
 
+import contextlib
 import dataclasses
+import inspect
 import itertools
 import re
 import sys
+import types
 import typing
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from .facade import Facade
 from .names import Kind, is_dunder, is_matchable, kind_of
-from .ownership import MARK, class_dict, class_mro, describe, is_own_class, require_own_class
+from .ownership import (
+    MARK,
+    class_dict,
+    class_mro,
+    describe,
+    is_own_class,
+    namespace_of,
+    require_exact,
+    require_own_class,
+)
 from .stdlib_copy import deepcopy_value
 
 __all__ = ["asdict", "astuple", "caller_mark", "check_field_name", "dataclass", "make_dataclass", "replace"]
@@ -74,10 +86,14 @@ def dataclass(cls: Any = None, /, **options: Any) -> Any:
     if cls is None:
         return lambda cls: dataclass(cls, **options)
     require_own_class(cls, "dataclass")
+    require_exact(options)
     annotations = class_dict(cls).get("__annotations__", {})
     texts = {name: text for name, text in annotations.items() if isinstance(text, str)}
-    namespace = class_dict(cls)["__module__"].namespace
+    namespace = namespace_of(class_dict(cls)["__module__"])
     is_guarded = _guards_matching(class_mro(cls)[1:], annotations, options)
+    is_documented = type(class_dict(cls).get("__doc__")) is str and class_dict(cls)["__doc__"]
+    if not is_documented:
+        type.__setattr__(cls, "__doc__", _PLACEHOLDER)
     annotations.update({name: _resolve(text, namespace) for name, text in texts.items()})
     try:
         made = dataclasses.dataclass(cls, **options)
@@ -88,7 +104,24 @@ def dataclass(cls: Any = None, /, **options: Any) -> Any:
             made.__dataclass_fields__[name].type = text
     if is_guarded:
         _set_match_args(made)
+    if not is_documented:
+        _document(made)
     return made
+
+
+# Where a class has no docstring, the library would write its signature there; for some classes that is read from the
+# text of another docstring, and the names in it are evaluated in `sys.modules`.
+_PLACEHOLDER: Final = "-"
+
+
+def _document(made: Any) -> None:
+    """The docstring that the library would have written, where ``__init__`` is a plain function."""
+    function, shown = class_dict(made).get("__init__"), ""
+    if type(function) is types.FunctionType:
+        with contextlib.suppress(TypeError, ValueError):  # one without a receiver, say
+            signature = inspect.signature(types.MethodType(function, made), follow_wrapped=False)
+            shown = str(signature).replace(" -> None", "")
+    type.__setattr__(made, "__doc__", f"{type.__dict__['__name__'].__get__(made)}{shown}")
 
 
 def _guards_matching(bases: Iterable[type], names: Iterable[str], options: dict[str, Any]) -> bool:
@@ -123,6 +156,7 @@ def make_dataclass(
 ) -> Any:
     """`dataclasses.make_dataclass`; the names in `fields` and `namespace` are held to what a class body may bind."""
     # Copied first, each once: an agent's mapping could say one thing to a check and another when it is used.
+    require_exact(options)
     listed = [field if isinstance(field, str) else tuple(field) for field in fields]
     bases, namespace = tuple(bases), dict(namespace or {})
     if unknown := options.keys() - _OPTIONS - {"module"}:
@@ -138,7 +172,9 @@ def make_dataclass(
     names = [field if isinstance(field, str) else field[0] for field in listed]
     inherited = itertools.chain.from_iterable(map(class_mro, bases))
     is_guarded = _guards_matching(inherited, names, options)
+    namespace["__doc__"] = _PLACEHOLDER
     made = dataclasses.make_dataclass(cls_name, listed, bases=bases, namespace=namespace, **options)
+    _document(made)
     mark = caller_mark()
     if mark is not None:
         made.__module__ = mark
@@ -162,7 +198,8 @@ def astuple(instance: Any, *, tuple_factory: Callable[[list[Any]], Any] = tuple)
 def replace(instance: Any, /, **changes: Any) -> Any:
     """`dataclasses.replace`; the fields are those of the class, not what the instance's ``__dict__`` claims."""
     _require_instance(instance, "replace")
-    if "__dataclass_fields__" in getattr(instance, "__dict__", ()):
+    own = getattr(instance, "__dict__", {})
+    if "__dataclass_fields__" in own or any(type(name) is not str for name in own):
         raise TypeError("replace() reads the fields of the class: take __dataclass_fields__ out of the instance")
     return dataclasses.replace(instance, **changes)
 

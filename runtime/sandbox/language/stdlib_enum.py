@@ -8,7 +8,7 @@ import enum
 from typing import Any
 
 from .builtin_table import ALLOWED_BASES
-from .ownership import describe, is_own_class
+from .ownership import describe, is_own_class, require_exact
 from .stdlib_dataclasses import caller_mark, check_field_name
 
 __all__ = ["Enum", "Flag", "IntEnum", "IntFlag", "StrEnum"]
@@ -18,6 +18,7 @@ class _AgentEnumType(enum.EnumType):
     """Looks values up as `EnumType` does; makes new enumerations from checked names only."""
 
     def __call__(cls, value: Any, *names: Any, **options: Any) -> Any:
+        require_exact(options)
         if not names and "names" not in options:
             return super().__call__(value, **options)
         if cls._member_map_:

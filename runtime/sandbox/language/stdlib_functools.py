@@ -19,9 +19,11 @@ from .watched import read
 __all__ = [
     "abstractmethod",
     "attrgetter",
+    "dataclass_transform",
     "final",
     "get_origin",
     "methodcaller",
+    "no_type_check",
     "runtime_checkable",
     "singledispatch",
     "singledispatchmethod",
@@ -185,6 +187,16 @@ def update_abstractmethods(cls: Any) -> Any:
 def final(thing: Any) -> Any:
     """`typing.final`; it leaves a mark only on what is the agent's own."""
     return typing.final(thing) if may_store(thing) else thing
+
+
+def no_type_check(thing: Any) -> Any:
+    """`typing.no_type_check`; nobody here evaluates type hints, so it leaves no mark."""
+    return thing
+
+
+def dataclass_transform(**options: Any) -> Callable[[Any], Any]:
+    """`typing.dataclass_transform`, which speaks to type checkers only: it leaves no mark."""
+    return no_type_check
 
 
 def runtime_checkable(cls: Any) -> Any:

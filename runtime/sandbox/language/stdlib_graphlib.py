@@ -17,9 +17,11 @@ class TopologicalSorter:
     """`graphlib.TopologicalSorter`; raises what that raises."""
 
     __slots__ = ("__dict__", "__weakref__", "_sorter")
+    _sorter: graphlib.TopologicalSorter[Any]
 
     def __init__(self, graph: Mapping[Any, Iterable[Any]] | None = None) -> None:
-        self._sorter: graphlib.TopologicalSorter[Any] = graphlib.TopologicalSorter(graph)
+        # Not to a `__setattr__` of an agent's subclass: the object inside is the library's.
+        object.__setattr__(self, "_sorter", graphlib.TopologicalSorter(graph))
 
     def __class_getitem__(cls, item: Any) -> Any:
         return types.GenericAlias(cls, item)

@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from .attributes import Patterns
 from .bindings import Receiver, call, constant, guard
-from .names import CLASS_RECEIVERS, DEFINABLE, PRIVATES, is_dunder, is_risky, mangle
+from .names import CLASS_RECEIVERS, DEFINABLE, GUARD, PATCHABLE, PRIVATES, is_dunder, is_risky, mangle
 
 __all__ = ["AgentTransformer"]
 
@@ -105,7 +105,7 @@ class AgentTransformer(_Statements):
         node.decorator_list = self.each(node.decorator_list)
         node.bases = self.each(node.bases)
         for keyword in node.keywords:
-            if keyword.arg == "metaclass":
+            if keyword.arg == "metaclass" and not _is_named_abcmeta(keyword.value):
                 self.refuse(node, "metaclass=", "it makes and alters classes unseen", "inherit from ABC or Enum")
         node.keywords = self.each(node.keywords)
         self._type_params(node)
@@ -135,12 +135,15 @@ class AgentTransformer(_Statements):
         """Library code goes on to write into what a class's `__new__` returned: its results are checked."""
         self.makers.add(node)
         for decorator in node.decorator_list:
-            name = decorator.id if isinstance(decorator, ast.Name) else ""
-            if name != "staticmethod" or name in self.bound:
+            if not (isinstance(decorator, ast.Name) and decorator.id == "staticmethod") or "staticmethod" in self.bound:
                 self.refuse(decorator, "decorated __new__", "what it returns must be seen", "call the function in it")
+            else:  # a star import, or a store into this module, could bind the name to something else
+                decorator.id = GUARD + "staticmethod"
 
     def visit_FunctionDef(self, node: Any) -> ast.AST:
-        if not (self.scope.is_class and node.name in DEFINABLE - {"__slots__", "__match_args__", "__doc__"}):
+        # In a function such a name is a variable like others: what a class decorator will put into a class.
+        may_define = DEFINABLE - {"__slots__", "__match_args__", "__doc__"} if self.scope.is_class else PATCHABLE
+        if not (node.name in may_define and (self.scope.is_class or self.scope.is_function)):
             self.check_binding(node, node.name)
         if self.scope.is_class and node.name == "__new__":
             self._maker(node)
@@ -209,6 +212,11 @@ class AgentTransformer(_Statements):
         return cast(ast.AST, node)
 
     visit_ListComp = visit_SetComp = visit_DictComp = visit_GeneratorExp = _comprehension
+
+
+def _is_named_abcmeta(value: ast.expr) -> bool:
+    """Whether it looks like the one metaclass that is harmless; `build_class` makes sure that it is."""
+    return (value.id if isinstance(value, ast.Name) else getattr(value, "attr", None)) == "ABCMeta"
 
 
 def _after_docstring(body: list[Any], extra: list[Any]) -> list[Any]:

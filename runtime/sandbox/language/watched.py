@@ -25,7 +25,10 @@ def read(target: Any, name: str) -> Any:
 
     Raises:
         AttributeError: There is no such attribute, or none for agents.
+        TypeError: `name` is not exactly a string.
     """
+    if type(name) is not str:  # one of an agent's own class could say that it does not start with an underscore
+        raise TypeError(f"attribute name must be a string, not {describe(name)}")
     kind = kind_of(name)
     if kind is Kind.FREE:
         return getattr(target, name)
@@ -149,7 +152,9 @@ _BINDERS: Final = (types.FunctionType, types.MethodType, property, classmethod, 
 
 
 def _get(target: Any, name: str) -> Any:
-    """`__get__` of `cached_property`, say, writes into whatever it is given."""
+    """`__get__` of `cached_property`, say, writes into whatever it is given; a classmethod passes on what it holds."""
+    if type(target) is classmethod and hasattr(type(target.__func__), "__get__"):
+        return getattr(target, name) if type(target.__func__) is types.FunctionType else _only_own(target, name)
     return getattr(target, name) if type(target) in _BINDERS else _only_own(target, name)
 
 
@@ -210,8 +215,10 @@ def _slots(target: Any, name: str) -> Any:
 
 
 def _wrapped(target: Any, name: str) -> Any:
-    if is_own_function(target):
-        return getattr(target, name)
+    """Of an own function; of what the library wrapped around one (a cache, say), the function."""
+    found = getattr(target, name)
+    if is_own_function(target) or is_own_function(found):
+        return found
     raise _refuse(target, name)
 
 

@@ -257,7 +257,7 @@ def _climbed(name: str, level: int, package: str) -> str:
 _WARM_UP: Final = '''
 from __future__ import annotations
 import array, base64, copy, datetime, decimal, difflib, fractions, functools, hashlib, json, random, re, statistics
-import string, textwrap, time, typing, unicodedata, uuid
+import string, textwrap, time, typing, unicodedata, uuid, zoneinfo
 from abc import ABC, abstractmethod
 from collections import namedtuple
 from dataclasses import asdict, dataclass, field
@@ -292,9 +292,10 @@ def run():
     digests += [hashlib.new("sha3_256", b"x"), hashlib.pbkdf2_hmac("sha256", b"x", b"y", 1)]
     names = [unicodedata.name("a"), "\\N{BULLET}", str(uuid.uuid4()), str(uuid.uuid5(uuid.NAMESPACE_DNS, "a"))]
     coded = [base64.b64encode(b"x"), "x".encode("utf-16"), "x".encode("idna"), "x".encode("cp1252")]
+    zones = [when.astimezone(zoneinfo.ZoneInfo("Europe/Berlin")), len(zoneinfo.available_timezones())]
     close = difflib.get_close_matches("appel", ["apple"])
     data = json.dumps(json.loads('{"a": [1, 2.5, null, "\\\\u00e9"]}'), indent=1)
-    print(data, texts, numbers, matched, digests, names, coded, close, repr(square), Row("a"))
+    print(data, texts, numbers, matched, digests, names, coded, zones, close, repr(square), Row("a"))
 
 run()
 '''
