@@ -1,5 +1,6 @@
 """Hosts: what a process exports, who may come, and what visits may use."""
 
+import _thread
 import logging
 import secrets
 import signal
@@ -335,7 +336,8 @@ class Host:
         before: Any = None
         in_main = threading.current_thread() is threading.main_thread()
         if in_main:
-            before = signal.signal(signal.SIGTERM, lambda *_: self._closed.set())
+            # On a thread of its own: the signal may come in the middle of `wait`, whose lock `set` would wait for.
+            before = signal.signal(signal.SIGTERM, lambda *_: _thread.start_new_thread(self._closed.set, ()))
         try:
             while not self._closed.wait(3600):
                 pass

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import os
+import signal
 import stat
 import threading
 from collections.abc import Callable, Iterator
@@ -443,3 +444,25 @@ def _together(calls: list[Callable[[], Any]]) -> None:
     for thread in threads:
         thread.join(20)
         assert not thread.is_alive()
+
+
+def test_a_signal_in_the_middle_of_waiting_ends_a_host() -> None:
+    class Waited(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            with self._cond:  # type: ignore[attr-defined]
+                signal.raise_signal(signal.SIGTERM)
+            return super().wait(timeout)
+
+    def too_late(*_: object) -> None:
+        raise AssertionError("the host waits for itself")
+
+    before = signal.signal(signal.SIGALRM, too_late)
+    signal.alarm(20)
+    try:
+        with emporion.Host("emporion+tcp://127.0.0.1:0", allow_anonymous=True) as host:
+            host._closed = Waited()
+            host.serve_forever()
+            assert host._ended
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
