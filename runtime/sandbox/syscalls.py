@@ -61,7 +61,7 @@ REFUSED: Final = (
     # who and where am I
     *("getpid", "getppid", "gettid", "getuid", "geteuid", "getgid", "getegid", "getgroups", "getresuid", "getresgid"),
     *("uname", "sysinfo", "sethostname"),
-    # time that passes: agents do not sleep
+    # time that passes: `poll` is enough to sleep with
     *("nanosleep", "clock_nanosleep", "clock_getres", "gettimeofday", "time", "clock_settime"),
 )
 

@@ -1,22 +1,26 @@
 """Mutated agents: whatever becomes of an ordinary source, it is refused by name, or runs and finds nothing.
 
-A few hundred in each run of the tests. For longer, give the number: ``EMPORION_FUZZ=100000 pytest tests/fuzz``. What is
-found becomes a row of the tables in `tests/escapes`; a source that led somewhere new becomes a file of the corpus.
+`EMPORION_FUZZ_SECONDS` sets for how long (30): two thirds of it at a host, the rest in the compiler alone; ``make fuzz
+SECONDS=3600`` runs it for an hour. What is found becomes a row of the tables in `tests/escapes`; a source that led
+somewhere new becomes a file of the corpus.
 """
 
 import os
+import random
 import re
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 from emporion.runtime.sandbox.language.policy import PolicyRefused, compile_module
 from emporion.tests.scene import PLAIN, Scene, open_scene
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
-EXAMPLES: Final = int(os.environ.get("EMPORION_FUZZ", "400"))
+SECONDS: Final = float(os.environ.get("EMPORION_FUZZ_SECONDS", "30"))
+ROUND: Final = 200  # examples of one seed
 _FOLDER: Final = Path(__file__).with_name("corpus_sources")
 CORPUS: Final = {path.stem: path.read_text() for path in sorted(_FOLDER.glob("*.txt"))}
 TOKEN: Final = re.compile(r"\w+|[^\w\s]+|\s+")
@@ -80,9 +84,29 @@ def test_what_is_mutated_runs_as_it_stands(scene: Scene, name: str) -> None:
     assert scene.attack("the language alone", CORPUS[name] + PLAIN).endswith("worked")
 
 
-@given(source=mutants())
-@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
-def test_a_mutant_is_refused_by_name_or_finds_nothing(scene: Scene, source: str) -> None:
+def _rounds(seconds: float, one: Callable[[str], None]) -> None:
+    """`one` mutant after the other for so long; a failure is shrunk. The same seed gives the same mutants."""
+    until_s, number, tried = time.monotonic() + seconds, random.randrange(2**32), 0
+    print(f"first seed: {number}")
+
+    def each(source: str) -> None:
+        nonlocal tried
+        if time.monotonic() < until_s + 30:  # shrinking may take its time, but not for ever
+            tried += 1
+            one(source)
+
+    while time.monotonic() < until_s:
+        options: Any = {"max_examples": ROUND, "database": None, "deadline": None}
+        seed(number)(settings(**options, suppress_health_check=list(HealthCheck))(given(mutants())(each)))()
+        number += 1
+    print(f"{tried} mutants")
+
+
+def test_a_mutant_is_refused_by_name_or_finds_nothing(scene: Scene) -> None:
+    _rounds(SECONDS * 2 / 3, lambda source: _attack(scene, source))
+
+
+def _attack(scene: Scene, source: str) -> None:
     if "\0" in source or any("\ud800" <= letter <= "\udfff" for letter in source):
         return  # no text that could travel
     said = scene.attack("the language alone", f"{source.replace('CANARY', str(scene.canary))}\n{PLAIN}")
@@ -92,9 +116,11 @@ def test_a_mutant_is_refused_by_name_or_finds_nothing(scene: Scene, source: str)
     assert re.search(r"^(worked$|AgentError: |CodeDenied: |LimitExceeded: )", said, re.MULTILINE), said
 
 
-@given(source=mutants())
-@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
-def test_a_mutant_compiles_to_code_or_to_complaints(source: str) -> None:
+def test_a_mutant_compiles_to_code_or_to_complaints() -> None:
+    _rounds(SECONDS / 3, _compile)
+
+
+def _compile(source: str) -> None:
     try:
         code = compile_module(source, name="agent.mutant")
     except PolicyRefused as refused:

@@ -1,6 +1,6 @@
 """Whatever a visit says on its socket, its host goes on as before, and the hosted method hears what is documented.
 
-`EMPORION_FUZZ_SECONDS` sets for how long (20); ``make fuzz SECONDS=3600`` runs this for an hour.
+`EMPORION_FUZZ_SECONDS` sets for how long (30); ``make fuzz SECONDS=3600`` runs this for an hour.
 """
 
 import os
@@ -19,7 +19,7 @@ from emporion.tests.fuzz.ordeal import Ordeal, ordeal
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
-SECONDS = float(os.environ.get("EMPORION_FUZZ_SECONDS", "20"))
+SECONDS = float(os.environ.get("EMPORION_FUZZ_SECONDS", "30"))
 CONVERSATIONS = kept()
 ROUND = 250  # examples, after each of which the host must have nothing left of them
 

@@ -112,7 +112,7 @@ INDEX: Final[dict[str, tuple[str, str]]] = {
 MODULES: Final = """
     math cmath json re datetime decimal fractions statistics random itertools functools collections collections.abc
     heapq bisect string textwrap dataclasses enum typing abc copy operator uuid hashlib base64 time contextlib types
-    numbers array graphlib difflib unicodedata
+    numbers array graphlib difflib unicodedata zoneinfo
 """.split()
 
 
