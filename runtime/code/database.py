@@ -64,7 +64,11 @@ def connected(path: Path, busy_s: float) -> sqlite3.Connection:
     """A connection for any thread, one at a time. `busy_s`: how long to wait for another process that writes."""
     where = f"file:{quote(os.fsencode(path))}?mode=rw"  # never made here, however the file went missing
     database = sqlite3.connect(where, uri=True, timeout=busy_s, isolation_level=None, check_same_thread=False)
-    database.execute("PRAGMA trusted_schema = OFF")
+    try:
+        database.execute("PRAGMA trusted_schema = OFF")
+    except BaseException:
+        database.close()
+        raise
     return database
 
 

@@ -37,12 +37,13 @@ _UNUSED_FIRST: Final = "SELECT digest, size FROM texts WHERE digest NOT IN (SELE
 _YANKS: Final = "SELECT CAST(digest AS TEXT), CAST(why AS TEXT) FROM yanks"
 _SAW_AGAIN: Final = "UPDATE labels SET last = ? WHERE digest = ? AND name = ? AND peer = ?"
 _SAW: Final = (
-    "INSERT INTO labels SELECT ?1, ?2, ?3, ?4, ?4 WHERE EXISTS (SELECT 1 FROM texts WHERE digest = ?1) "
+    "INSERT INTO labels SELECT :digest, :name, :peer, :now_s, :now_s "
+    "WHERE EXISTS (SELECT 1 FROM texts WHERE digest = :digest) "
     "ON CONFLICT DO UPDATE SET last = excluded.last"
 )
 _TRIM: Final = (
-    "DELETE FROM labels WHERE digest = ?1 AND (name, peer) NOT IN "
-    "(SELECT name, peer FROM labels WHERE digest = ?1 ORDER BY last DESC LIMIT ?2)"
+    "DELETE FROM labels WHERE digest = :digest AND (name, peer) NOT IN "
+    "(SELECT name, peer FROM labels WHERE digest = :digest ORDER BY last DESC LIMIT :most)"
 )
 
 
@@ -158,8 +159,9 @@ class DiskCodeStore:
             self._sightings.update(known)
         if news:
             with self._excused("write down where code came from"), self._transaction() as db:
-                db.executemany(_SAW, [(digest, name, peer, now_s) for name, digest in news])
-                db.executemany(_TRIM, {(digest, MAX_LABELS) for _, digest in news})
+                seen = {"peer": peer, "now_s": now_s}
+                db.executemany(_SAW, [{"digest": digest, "name": name, **seen} for name, digest in news])
+                db.executemany(_TRIM, [{"digest": one, "most": MAX_LABELS} for one in {digest for _, digest in news}])
         return news
 
     def _read(self, digest: str) -> str | None:

@@ -87,7 +87,8 @@ match x:
     names = {name for code in codes(compile_module(source, name="m")) for name in code.co_names}
 
     assert not {name for name in names if name.startswith("_") and not name.startswith("_.") and name.endswith("_")} - {
-        "__init__", "__name__", "__module__", "__qualname__", "__class__", "__classcell__"
+        *("__init__", "__name__", "__module__", "__qualname__", "__class__", "__classcell__"),
+        *("__firstlineno__", "__static_attributes__"),  # since 3.13
     }
 
 

@@ -355,7 +355,7 @@ NEEDS = {
     "UnicodeDecodeError": ("utf-8", b"\xff", 0, 1, "bad"),
     "UnicodeEncodeError": ("utf-8", "\ud800", 0, 1, "bad"),
     "UnicodeTranslateError": ("x", 0, 1, "bad"),
-    **dict.fromkeys(("SyntaxError", "IndentationError", "TabError"), ("bad", ("shop.py", 3, 1, "x ="))),
+    **dict.fromkeys(("SyntaxError", "IndentationError", "TabError", "_IncompleteInputError"), ("bad", ("shop.py", 3, 1, "x ="))),
     "ExceptionGroup": ("many", [ValueError("a"), KeyError("b")]),
 }
 

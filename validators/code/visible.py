@@ -94,11 +94,20 @@ def _tokens(source: str) -> Iterator[tokenize.TokenInfo]:
         work += len(token.line)
         if count >= MAX_TOKENS or work > MAX_LINE_WORK:
             raise Unreadable("it has too many tokens, or too many on one line")
-        if token.type == tokenize.ERRORTOKEN:
+        if _is_no_python(token):
             raise Unreadable(f"line {token.start[0]} has characters that are no Python")
         if token.type not in _PASSED_OVER:
             _check(token)
             yield token
+
+
+def _is_no_python(token: tokenize.TokenInfo) -> bool:
+    """Before 3.12 that is a kind of its own; since then it is an operator, or part of a name."""
+    text = token.string
+    if token.type == tokenize.NAME:
+        return not text.isidentifier()
+    unknown = token.type == tokenize.OP and text not in tokenize.EXACT_TOKEN_TYPES
+    return unknown or token.type == tokenize.ERRORTOKEN
 
 
 def _check(token: tokenize.TokenInfo) -> None:
