@@ -9,7 +9,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from os import PathLike
 from pathlib import Path
 from typing import Any, Final
@@ -84,17 +84,14 @@ class DiskCodeStore:
         self._version: int | None = None
         self._look_at_s = 0.0
         self._silent_until_s = 0.0
-        with explained(self._path):
-            self._reader = connected(self._path, busy_s)
-            try:
-                self._reader.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, max_bytes + ROW_BYTES)
-                self._writer = connected(self._path, busy_s)
-                self._writer.execute("PRAGMA synchronous = NORMAL")  # enough in WAL; see `_decide`
-                self._latest_s = float(self._reader.execute("SELECT coalesce(max(used), 0) FROM texts").fetchone()[0])
-                self._load(told=False)
-            except BaseException:
-                self._reader.close()
-                raise
+        with explained(self._path), ExitStack() as opened_here:
+            self._reader = opened_here.enter_context(closing(connected(self._path, busy_s)))
+            self._reader.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, max_bytes + ROW_BYTES)
+            self._writer = opened_here.enter_context(closing(connected(self._path, busy_s)))
+            self._writer.execute("PRAGMA synchronous = NORMAL")  # enough in WAL; see `_decide`
+            self._latest_s = float(self._reader.execute("SELECT coalesce(max(used), 0) FROM texts").fetchone()[0])
+            self._load(told=False)
+            opened_here.pop_all()  # all is well: they stay open
 
     def __len__(self) -> int:
         return int(self._totals()[1])

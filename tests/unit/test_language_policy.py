@@ -168,5 +168,6 @@ def test_whatever_compiles_names_no_denied_attribute(source: str) -> None:
     except PolicyRefused:
         return
     ours = {"__class__", "__module__", "__name__", "__qualname__", "__doc__", "__annotations__"}
+    ours |= {"__firstlineno__", "__static_attributes__"}  # since 3.13
     names = {name for code in codes(compiled) for name in code.co_names}
     assert {name for name in names if name.startswith("__") and name.endswith("__")} <= ours
