@@ -27,14 +27,14 @@ from .errors import (
 
 if TYPE_CHECKING:
     from .runtime.client import connect
+    from .runtime.connection.tls import TLS
+    from .runtime.connection.uri import URI
     from .runtime.context import Caller, caller
     from .runtime.detaching import Ticket, dispatch, oneway
     from .runtime.exposure import expose
     from .runtime.host import Host
     from .runtime.options import Isolation, Limits
     from .runtime.parcel import Parcel
-    from .runtime.tls import TLS
-    from .runtime.uri import URI
     from .runtime.wire.portable import portable
     from .validators.code import CodeValidator
     from .validators.connection import Connection, ConnectionValidator
@@ -96,9 +96,9 @@ _HOMES: Final = {
     "Isolation": "runtime.options",
     "Limits": "runtime.options",
     "Parcel": "runtime.parcel",
-    "TLS": "runtime.tls",
+    "TLS": "runtime.connection.tls",
     "Ticket": "runtime.detaching",
-    "URI": "runtime.uri",
+    "URI": "runtime.connection.uri",
     "Verdict": "validators.verdict",
     "Verifiers": "validators.verifiers",
     "caller": "runtime.context",

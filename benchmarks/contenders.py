@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import emporion
-from emporion.runtime.tls import client_context, server_context
+from emporion.runtime.connection.tls import client_context, server_context
 from emporion.runtime.wire.frames import write_frame
 from emporion.runtime.wire.messages import Body, Call, Op, Result
 from emporion.runtime.wire.msgpack import MsgpackCodec

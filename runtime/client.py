@@ -16,19 +16,19 @@ from ..validators.connection import ConnectionValidator
 from ..validators.consignment import Consignment
 from .code.flights import Flights
 from .code.importer import MobileModules
+from .connection.dialing import CONNECT_S, Dialer, background, check_options, credentials
+from .connection.driver import Answer, Driver
+from .connection.session import Asked
+from .connection.tls import TLS
+from .connection.uri import UNIX, URI
 from .context import current_scope, of_a_call
 from .crossing import FETCH_S, Crossing
-from .dialing import CONNECT_S, Dialer, background, check_options, credentials
-from .driver import Answer, Driver
 from .events import one_line
 from .exports import Export
 from .packing import pack, take_apart
 from .parcel import Parcel, Sources, put_in
 from .peer import DIRECTORY, Peer, check_member, perform
 from .proxy import Proxy
-from .session import Asked
-from .tls import TLS
-from .uri import UNIX, URI
 from .visits.handle import Handle, remember
 from .wire.messages import Body, Call, Code, NeedCode, Op, Output, Provide
 from .wire.values import Mobile, Named

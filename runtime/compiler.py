@@ -7,13 +7,13 @@ what they do to a process must not be done to the host's.
 from typing import Final
 
 from ..errors import CodeDenied, ConnectionLost, EmporionError, LimitExceeded
-from .channel import Channel
-from .driver import Driver
+from .connection.channel import Channel
+from .connection.driver import Driver
+from .connection.transport import PlainTransport
 from .options import Limits
 from .peer import DIRECTORY, Peer
 from .sandbox.language.complaints import Need, Refused
 from .sandbox.supervisor import Jailed, Jailer
-from .transport import PlainTransport
 from .wire.codecs import CODECS
 from .wire.messages import Op
 

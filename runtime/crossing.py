@@ -9,9 +9,9 @@ from ..errors import CodeDenied, VisitEnded
 from ..validators.code import judge
 from ..validators.consignment import Consignment
 from .code.flights import Flights
+from .connection.driver import Answer
+from .connection.serving import Recall
 from .context import current_scope
-from .driver import Answer
-from .serving import Recall
 from .visits.handle import OUTSIDE, Handle
 from .wire.messages import Call
 from .wire.values import Mobile, Named

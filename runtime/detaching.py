@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 
 from ..errors import CallTimeout, ConfigurationError, ConnectionLost, EmporionError, NamingError, ProtocolError
 from .client import ClientPeer
-from .driver import Answer
+from .connection.driver import Answer
 from .peer import DIRECTORY, Peer
 from .proxy import Proxy, peer_and_number
 from .wire.messages import Body, Call, Fault, Op

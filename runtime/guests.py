@@ -10,6 +10,7 @@ from ..validators.connection import Connection
 from ..validators.consignment import Consignment
 from .announced import Announced
 from .code.admission import Arrivals, Realm, Traveller
+from .connection.session import Asked
 from .context import MAX_NESTED, Caller, current_scope, enter, here, too_deep
 from .events import CodeCrossed, announce
 from .exports import Export
@@ -18,7 +19,6 @@ from .options import BOTH_WALLS, DEFAULT_LIMITS
 from .packing import pack
 from .parcel import Parcel
 from .peer import CALLS, THEIRS, Peer, check_member, is_plain, split_arguments
-from .session import Asked
 from .visits.handle import OUTSIDE, Handle, remember
 from .visits.office import Office
 from .visits.scope import Scope

@@ -21,22 +21,22 @@ from ..validators.code import CodeValidator
 from ..validators.connection import Connection, ConnectionValidator
 from ..validators.verifiers import Verifiers
 from .allowances import Allowances, IdentityLimits
-from .channel import Channel
 from .code.admission import Admission, Realm
 from .code.disk import DiskCodeStore
 from .code.store import CodeStore, MemoryCodeStore
 from .compiler import compile_jailed
-from .driver import Driver
+from .connection.channel import Channel
+from .connection.driver import Driver
+from .connection.handshake import HostHandshake
+from .connection.listener import Listener, open_socket
+from .connection.tls import TLS, HostTLS, server_context
+from .connection.transport import Transport
+from .connection.uri import TLS_SCHEME, UNIX, URI, Listen
 from .events import one_line
 from .exposure import interface_of
 from .guests import GuestPeer, Registration
-from .handshake import HostHandshake
 from .jails import Jails
-from .listener import Listener, open_socket
 from .options import BOTH_WALLS, DEFAULT_LIMITS, Isolation, Limits
-from .tls import TLS, HostTLS, server_context
-from .transport import Transport
-from .uri import TLS_SCHEME, UNIX, URI, Listen
 from .visits.office import Office
 from .visits.tickets import Tickets
 from .wire.codecs import CODECS

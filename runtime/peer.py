@@ -15,11 +15,11 @@ from typing import Any, Final
 
 from ..errors import EmporionError, NotExposed, ProtocolError
 from ..validators.consignment import Consignment
-from .driver import Answer, Driver
+from .connection.driver import Answer, Driver
+from .connection.session import Asked
 from .exports import Export, Exports
 from .exposure import Interface, interface_of
 from .proxy import Proxy, interface_of_proxy, new_proxy, peer_and_number, received_again
-from .session import Asked
 from .wire.decode import decode_values
 from .wire.faults import decode_fault, encode_fault
 from .wire.kinds import PLAIN, Kind

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import typer
 
-from ..uri import UNIX, URI, Listen
+from ..connection.uri import UNIX, URI, Listen
 from . import arguments as given
 from .code_commands import code
 from .loading import created, load, parse_assignments, parse_place, parse_value

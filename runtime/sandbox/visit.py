@@ -17,14 +17,14 @@ from typing import Any, Final
 from ...agents.state import capture, new_shell, restore
 from ...errors import CodeDenied, ConnectionLost, NotExposed, ProtocolError
 from ...validators.consignment import Consignment
-from ..channel import Channel
-from ..driver import Driver
+from ..connection.channel import Channel
+from ..connection.driver import Driver
+from ..connection.session import Asked
+from ..connection.transport import PlainTransport, Transport
 from ..exports import Export
 from ..exposure import Interface, expose
 from ..peer import DIRECTORY, OURS, Peer
 from ..proxy import Proxy, peer_and_number
-from ..session import Asked
-from ..transport import PlainTransport, Transport
 from ..wire.codecs import CODECS
 from ..wire.frames import write_frame
 from ..wire.messages import Body, Call, Message, Op, Output, Provide, Result

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 from ...agents.manifest import check_qualname, closure_id
 from ...errors import AgentError, CodeDenied, LimitExceeded, NotExposed, ProtocolError, VisitEnded
 from ...validators.consignment import Consignment
-from ..channel import Channel
+from ..connection.channel import Channel
+from ..connection.driver import Driver
+from ..connection.session import Asked
+from ..connection.transport import PlainTransport
 from ..context import descend, too_deep
-from ..driver import Driver
 from ..exports import Export
 from ..packing import pack
 from ..parcel import Parcel
 from ..peer import DIRECTORY, OURS, THEIRS, Peer
-from ..session import Asked
-from ..transport import PlainTransport
 from ..wire.codecs import CODECS
 from ..wire.messages import Body, Call, Fault, Message, NeedCode, Op, Output, Provide
 from ..wire.raised import bounded

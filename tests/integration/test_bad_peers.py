@@ -16,10 +16,10 @@ from typing import Any
 import emporion
 import pytest
 from emporion import Host, Verifiers, connect
-from emporion.runtime.handshake import ClientHandshake
-from emporion.runtime.session import MAX_CHAINS, MAX_INBOX, TOO_MANY_CALLS
-from emporion.runtime.tls import client_context, end_point_binding
-from emporion.runtime.uri import TLS_SCHEME, URI
+from emporion.runtime.connection.handshake import ClientHandshake
+from emporion.runtime.connection.session import MAX_CHAINS, MAX_INBOX, TOO_MANY_CALLS
+from emporion.runtime.connection.tls import client_context, end_point_binding
+from emporion.runtime.connection.uri import TLS_SCHEME, URI
 from emporion.runtime.wire.codecs import CODECS
 from emporion.runtime.wire.frames import FrameReader, write_frame
 from emporion.runtime.wire.messages import (

@@ -16,13 +16,13 @@ from typing import Any
 import pytest
 from emporion import expose
 from emporion.errors import CallTimeout, ConnectionLost, EmporionError, ProtocolError, RemoteError, ValueNotPortable
-from emporion.runtime import session as session_module
-from emporion.runtime.channel import Channel
-from emporion.runtime.driver import Driver
+from emporion.runtime.connection import session as session_module
+from emporion.runtime.connection.channel import Channel
+from emporion.runtime.connection.driver import Driver
+from emporion.runtime.connection.tls import client_context, server_context
+from emporion.runtime.connection.tls_transport import TLSTransport
+from emporion.runtime.connection.transport import PlainTransport, Transport
 from emporion.runtime.peer import DIRECTORY, Peer
-from emporion.runtime.tls import client_context, server_context
-from emporion.runtime.tls_transport import TLSTransport
-from emporion.runtime.transport import PlainTransport, Transport
 from emporion.runtime.wire.codecs import CODECS
 from emporion.runtime.wire.frames import FrameReader, write_frame
 from emporion.runtime.wire.messages import Body, Call, Cancel, Message, Op, Ping, Release, Result

@@ -11,7 +11,7 @@ import emporion
 import pytest
 from emporion.errors import AgentError, EmporionError
 from emporion.runtime.client import ClientPeer
-from emporion.runtime.dialing import background
+from emporion.runtime.connection.dialing import background
 from emporion.runtime.guests import GuestPeer
 from emporion.runtime.host import SPARES
 from emporion.runtime.options import BOTH_WALLS

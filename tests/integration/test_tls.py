@@ -16,8 +16,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from emporion.errors import ConfigurationError, ConnectionDenied, DenyReason, ProtocolError
-from emporion.runtime.handshake import ClientHandshake, HostHandshake
-from emporion.runtime.tls import (
+from emporion.runtime.connection.handshake import ClientHandshake, HostHandshake
+from emporion.runtime.connection.tls import (
     TLS,
     HostTLS,
     check_fingerprint,

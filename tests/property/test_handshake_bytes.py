@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 from emporion.errors import ConnectionDenied, DenyReason, ProtocolError
-from emporion.runtime.handshake import ClientHandshake, HostHandshake
-from emporion.runtime.handshake_messages import (
+from emporion.runtime.connection.handshake import ClientHandshake, HostHandshake
+from emporion.runtime.connection.handshake_messages import (
     ANONYMOUS,
     MAX_MESSAGE_BYTES,
     OWN,

@@ -20,13 +20,13 @@ from typing import Any
 import pytest
 from emporion import expose
 from emporion.errors import CallTimeout, EmporionError, ProtocolError
-from emporion.runtime.channel import Channel
-from emporion.runtime.driver import Driver
+from emporion.runtime.connection.channel import Channel
+from emporion.runtime.connection.driver import Driver
+from emporion.runtime.connection.session import MAX_CHAINS, MAX_INBOX, Asked, Chain, Kind, Pending, Session
+from emporion.runtime.connection.tls import client_context, server_context
+from emporion.runtime.connection.tls_transport import TLSTransport
+from emporion.runtime.connection.transport import PlainTransport, Transport
 from emporion.runtime.peer import DIRECTORY, Peer
-from emporion.runtime.session import MAX_CHAINS, MAX_INBOX, Asked, Chain, Kind, Pending, Session
-from emporion.runtime.tls import client_context, server_context
-from emporion.runtime.tls_transport import TLSTransport
-from emporion.runtime.transport import PlainTransport, Transport
 from emporion.runtime.wire.codecs import CODECS
 from emporion.runtime.wire.messages import (
     Body,

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from emporion.errors import ConfigurationError, ConnectionDenied, DenyReason, ProtocolError
-from emporion.runtime.handshake import (
+from emporion.runtime.connection.handshake import (
     CLIENT_NEXT,
     HOST_NEXT,
     ClientHandshake,
@@ -15,7 +15,7 @@ from emporion.runtime.handshake import (
     State,
     denial,
 )
-from emporion.runtime.handshake_messages import (
+from emporion.runtime.connection.handshake_messages import (
     ANONYMOUS,
     MAX_MESSAGE_BYTES,
     OWN,

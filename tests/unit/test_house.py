@@ -13,9 +13,9 @@ ROOT = Path(__file__).parents[2]
 # Bytes in, bytes out: what speaks the protocol neither waits, nor looks at the clock, nor knows where bytes come from.
 SANS_IO = [
     "agents/manifest.py",
-    "runtime/handshake.py",
-    "runtime/handshake_messages.py",
-    "runtime/session.py",
+    "runtime/connection/handshake.py",
+    "runtime/connection/handshake_messages.py",
+    "runtime/connection/session.py",
     "runtime/wire/audit.py",
     "runtime/wire/blobs.py",
     "runtime/wire/bounds.py",
@@ -112,7 +112,7 @@ def test_protocol_code_does_no_io(path: str) -> None:
 @pytest.mark.parametrize("path", SANS_IO)
 def test_protocol_code_does_no_io_through_modules_of_ours_either(path: str) -> None:
     """Nothing that protocol code reaches in the runtime, however far away, opens a socket or starts a thread."""
-    allowed = {dotted(ROOT / other) for other in SANS_IO} | {"errors", "runtime.uri"}
+    allowed = {dotted(ROOT / other) for other in SANS_IO} | {"errors", "runtime.connection.uri"}
     ours = {name[1:] for name in imports(ROOT / path) if name.startswith(".")}
 
     assert not {name for name in ours if name.startswith(("runtime", "errors"))} - allowed

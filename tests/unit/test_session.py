@@ -5,8 +5,18 @@ from typing import Any
 
 import pytest
 from emporion.errors import ProtocolError
-from emporion.runtime import session as session_module
-from emporion.runtime.session import CANCELLED, TOO_MANY_CALLS, Asked, Chain, Delivery, Kind, Notice, Pending, Session
+from emporion.runtime.connection import session as session_module
+from emporion.runtime.connection.session import (
+    CANCELLED,
+    TOO_MANY_CALLS,
+    Asked,
+    Chain,
+    Delivery,
+    Kind,
+    Notice,
+    Pending,
+    Session,
+)
 from emporion.runtime.wire.messages import (
     Body,
     Call,

@@ -2,7 +2,7 @@
 
 import pytest
 from emporion.errors import ConfigurationError
-from emporion.runtime.uri import URI, Listen
+from emporion.runtime.connection.uri import URI, Listen
 from hypothesis import given
 from hypothesis import strategies as st
 

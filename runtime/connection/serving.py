@@ -4,12 +4,12 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from ..errors import EmporionError
-from .events import one_line
+from ...errors import EmporionError
+from ..events import one_line
+from ..wire.kinds import Row
+from ..wire.messages import Body, Fault, Message, Output, Provide
+from ..wire.raised import text_of
 from .session import Asked
-from .wire.kinds import Row
-from .wire.messages import Body, Fault, Message, Output, Provide
-from .wire.raised import text_of
 
 __all__ = ["Recall", "Server", "fault", "logged"]
 

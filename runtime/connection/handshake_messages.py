@@ -7,9 +7,9 @@ A message is a 4-byte big-endian length (of what follows), a type byte, and fiel
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from ..errors import DenyReason, ProtocolError
-from ..validators.scram import NONCE_BYTES, Exchange, ScramChallenge
-from ..validators.verifiers import MAX_LOGIN_BYTES
+from ...errors import DenyReason, ProtocolError
+from ...validators.scram import NONCE_BYTES, Exchange, ScramChallenge
+from ...validators.verifiers import MAX_LOGIN_BYTES
 
 __all__ = [
     "ANONYMOUS",

@@ -2,7 +2,7 @@
 
 Both ends run the same code. A *chain* is one logical thread of control that crosses the connection: a call, the calls
 that it causes back, and so on. This module owns the books (which call belongs to which chain, what waits for whom);
-`runtime.driver` owns the threads and the bytes.
+`driver` owns the threads and the bytes.
 
 Source: docs/protocol.md, "Chains".
 """
@@ -11,8 +11,8 @@ from collections import deque
 from enum import Enum, auto
 from typing import Any, Final
 
-from ..errors import ProtocolError
-from .wire.messages import (
+from ...errors import ProtocolError
+from ..wire.messages import (
     Body,
     Call,
     Cancel,

@@ -4,11 +4,11 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
-from ..errors import ConnectionLost, ProtocolError
+from ...errors import ConnectionLost, ProtocolError
+from ..wire.codecs import Codec
+from ..wire.frames import FrameReader, longest_small, small_frame, write_frame
+from ..wire.messages import Message
 from .transport import Transport
-from .wire.codecs import Codec
-from .wire.frames import FrameReader, longest_small, small_frame, write_frame
-from .wire.messages import Message
 
 __all__ = ["Arrived", "Channel"]
 

@@ -20,13 +20,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from ..errors import ConfigurationError, EmporionError
-from ..validators.connection import Connection
+from ...errors import ConfigurationError, EmporionError
+from ...validators.connection import Connection
+from ..workers import Parking, Workers
 from .handshake import HostHandshake
 from .tls_transport import TLSTransport
 from .transport import PlainTransport, Transport
 from .uri import UNIX, Listen
-from .workers import Parking, Workers
 
 if TYPE_CHECKING:
     from .tls import HostTLS

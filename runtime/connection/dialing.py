@@ -9,16 +9,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from ..errors import CallTimeout, ConfigurationError, ConnectionDenied, ConnectionLost
-from ..validators.connection import ConnectionValidator, Credentials
+from ...errors import CallTimeout, ConfigurationError, ConnectionDenied, ConnectionLost
+from ...validators.connection import ConnectionValidator, Credentials
+from ..wire.codecs import CODECS
+from ..workers import Parking, Workers
 from .channel import Channel
 from .handshake import ClientHandshake
 from .tls import TLS, check_fingerprint, client_context, end_point_binding
 from .tls_transport import TLSTransport
 from .transport import PlainTransport, Transport
 from .uri import TLS_SCHEME, UNIX, URI
-from .wire.codecs import CODECS
-from .workers import Parking, Workers
 
 __all__ = ["CONNECT_S", "Dialer", "background", "check_options", "credentials"]
 

@@ -13,7 +13,7 @@ from ipaddress import IPv6Address
 from typing import Final
 from urllib.parse import quote, unquote_to_bytes
 
-from ..errors import ConfigurationError
+from ...errors import ConfigurationError
 
 __all__ = ["CLEAR", "TLS_SCHEME", "UNIX", "URI", "Listen"]
 

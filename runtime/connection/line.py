@@ -10,10 +10,10 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from threading import get_ident
 
-from ..errors import ConnectionLost, EmporionError, ProtocolError, ValueNotPortable
+from ...errors import ConnectionLost, EmporionError, ProtocolError, ValueNotPortable
+from ..wire.messages import Message
+from ..workers import Parking, Workers
 from .channel import Arrived, Channel
-from .wire.messages import Message
-from .workers import Parking, Workers
 
 __all__ = ["Line", "Waiter"]
 

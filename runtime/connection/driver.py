@@ -17,14 +17,14 @@ from collections.abc import Callable, Sequence
 from threading import get_ident
 from typing import Any, Final
 
-from ..errors import CallTimeout, ConnectionLost, EmporionError, ProtocolError, ValueNotPortable
+from ...errors import CallTimeout, ConnectionLost, EmporionError, ProtocolError, ValueNotPortable
+from ..events import one_line
+from ..wire.messages import Call, Cancel, Code, Fault, Goodbye, Message, NeedCode, Result
+from ..workers import Parking, Workers
 from .channel import Arrived, Channel
-from .events import one_line
 from .line import Line, Waiter
 from .serving import Recall, Server, fault, logged
 from .session import CANCELLED, Asked, Chain, Kind, Notice, Pending, Session
-from .wire.messages import Call, Cancel, Code, Fault, Goodbye, Message, NeedCode, Result
-from .workers import Parking, Workers
 
 __all__ = ["Answer", "Driver"]
 

@@ -11,10 +11,10 @@ from enum import Enum, auto
 from hashlib import sha256
 from typing import Any, Final
 
-from ..errors import ConfigurationError, ConnectionDenied, DenyReason, ProtocolError
-from ..validators.connection import Connection, ConnectionValidator, Credentials
-from ..validators.scram import BOUND, NONCE_BYTES, UNBOUND, Exchange
-from ..validators.verdict import Verdict, deny, read_verdict
+from ...errors import ConfigurationError, ConnectionDenied, DenyReason, ProtocolError
+from ...validators.connection import Connection, ConnectionValidator, Credentials
+from ...validators.scram import BOUND, NONCE_BYTES, UNBOUND, Exchange
+from ...validators.verdict import Verdict, deny, read_verdict
 from .handshake_messages import (
     ANONYMOUS,
     OWN,

@@ -22,7 +22,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from ..errors import ConfigurationError, ConnectionDenied, DenyReason, ProtocolError
+from ...errors import ConfigurationError, ConnectionDenied, DenyReason, ProtocolError
 
 __all__ = [
     "TLS",

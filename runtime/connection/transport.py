@@ -1,6 +1,6 @@
 """Sockets: bytes in, bytes out. Owns a socket, and nothing of what the bytes mean.
 
-One thread may receive while another sends. TLS is `runtime.tls_transport`: visits do without it, and without OpenSSL.
+One thread may receive while another sends. TLS is `tls_transport`: visits do without it, and without OpenSSL.
 """
 
 import contextlib
@@ -10,7 +10,7 @@ import struct
 from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
-from ..errors import ConnectionLost
+from ...errors import ConnectionLost
 
 __all__ = [
     "BULK_BYTES",

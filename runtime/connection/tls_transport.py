@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from ..errors import ConnectionLost
+from ...errors import ConnectionLost
 from .transport import BULK_BYTES, READ_BYTES, poll_ms, shut_down, wait_writable, without_delay
 
 __all__ = ["TLSTransport"]

@@ -1,0 +1,1 @@
+"""One connection: its bytes, its handshake, its calls."""
