@@ -48,4 +48,5 @@ def test_an_agent_in_the_exception_of_a_callback_meets_the_validator(harbour: Ha
     if welcome:
         assert seen == ["ran"]
     else:
-        assert isinstance(seen[0], RemoteError) and "denied: the validator said no" in str(seen[0])
+        assert type(seen[0]) is RemoteError
+        assert any("denied: the validator said no" in note for note in seen[0].__notes__)
