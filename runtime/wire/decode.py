@@ -8,9 +8,10 @@ import contextlib
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+from ...agents.state import Unbuilt
 from ...errors import ProtocolError
 from ...validators.consignment import Consignment
-from .audit import EAGER, TooMuch, audit, check_hashes
+from .audit import EAGER, RECORD, TooMuch, audit, check_hashes, hashed
 from .blobs import Blobs
 from .bounds import BOUNDS, Bounds
 from .collected import begin, finish
@@ -59,7 +60,7 @@ class _Decoder:
 
     __slots__ = (
         *("_blobs", "_bounds", "_collections", "_completed", "_goods", "_hooks", "_keys", "_kinds", "_layouts"),
-        *("_objects", "_rows", "_shells", "_state", "_suspect", "_waiting"),
+        *("_objects", "_rows", "_shells", "_state", "_suspect", "_unbuilt", "_waiting"),
     )
 
     def __init__(self, body: Body, blobs: memoryview, hooks: DecodeHooks, bounds: Bounds) -> None:
@@ -83,6 +84,7 @@ class _Decoder:
         self._layouts: dict[int, tuple[Portable, tuple[str, ...]]] = {}  # PORTABLE rows read so far
         self._waiting: list[int] = []  # rows to fill or build
         self._shells: list[int] = []  # MOBILE rows
+        self._unbuilt: dict[int, Unbuilt] = {}  # MOBILE rows that are built like tuples
         self._collections: dict[int, int] = {}  # rows of contents: of which COLLECTION row
         self._completed: set[int] = set()  # rows whose hash may be taken
         self._suspect = False  # whether keys refer to other rows
@@ -182,7 +184,7 @@ class _Decoder:
         frozen = self._kinds[number] == Kind.FROZENSET
         if self._plain(row):
             items = row[1:]
-            self._objects[number] = self._hash(items, lambda: frozenset(items) if frozen else set(items))
+            self._objects[number] = hashed(items, lambda: frozenset(items) if frozen else set(items), self._bounds)
             return
         self._suspect = True
         if not frozen:
@@ -257,7 +259,13 @@ class _Decoder:
         if tuple(map(type, row[1:4])) != (int, str, str) or len(row) != 5:
             raise ProtocolError("a mobile object without manifest, module, class and state")
         _, index, module, qualname, _ = row
-        self._objects[number] = self._hooks.mobile(self._goods_of(index, module, qualname), module, qualname)
+        shell = self._hooks.mobile(self._goods_of(index, module, qualname), module, qualname)
+        if type(shell) is Unbuilt:
+            self._unbuilt[number] = shell
+            self._kinds[number] = RECORD
+            self._wait(number)
+            return
+        self._objects[number] = shell
         self._shells.append(number)
         self._state[number] = _WAITING
 
@@ -329,7 +337,7 @@ class _Decoder:
             made += self._values(row[1:])
         elif kind == Kind.SET:
             items = self._complete_all(row[1:])
-            made |= self._hash(items, lambda: set(items))
+            made |= hashed(items, lambda: set(items), self._bounds)
         elif kind in (Kind.DICT, Kind.DICT_LIKE):
             self._fill_dict(number, row, made)
         else:
@@ -345,10 +353,10 @@ class _Decoder:
             made.update(zip(known, self._values(row[half:]), strict=True))
             return
         keys, values = self._complete_all(row[1:half]), self._values(row[half:])
-        made |= self._hash(keys, lambda: dict(zip(keys, values, strict=True)))
+        made |= hashed(keys, lambda: dict(zip(keys, values, strict=True)), self._bounds)
 
     def _build(self, number: int) -> Any:
-        """Build a tuple, frozenset or exception. Recursive: `audit`, or their small number, bounds the depth."""
+        """Build what is `EAGER`. Recursive: `audit`, or their small number, bounds the depth."""
         if self._state[number] == _BUSY:
             raise ProtocolError("a tuple, frozenset or exception that contains itself")
         self._state[number] = _BUSY
@@ -359,7 +367,9 @@ class _Decoder:
             made = tuple(self._values(row[1:]))
         elif kind == Kind.FROZENSET:
             items = self._complete_all(row[1:])
-            made = self._hash(items, lambda: frozenset(items))
+            made = hashed(items, lambda: frozenset(items), self._bounds)
+        elif kind == RECORD:
+            made = self._unbuilt[number].build(*self._values([row[4]]))
         else:
             made = self._exception(row)
         self._objects[number] = made
@@ -386,8 +396,9 @@ class _Decoder:
         self._completed.add(number)
         kind = self._kinds[number]
         if kind == Kind.MOBILE:
+            self._complete_state(self._rows[number][4])
             self._fill_shell(number)
-        if kind not in (Kind.TUPLE, Kind.PORTABLE, Kind.PORTABLE_LIKE):
+        if kind not in (Kind.TUPLE, Kind.PORTABLE, Kind.PORTABLE_LIKE, RECORD):
             return
         if self._state[number] == _WAITING:
             self._finish(number)
@@ -395,18 +406,19 @@ class _Decoder:
             if type(part) is list and len(part) == 1 and type(part[0]) is int:
                 self._complete(part[0])
 
-    def _hash(self, keys: list[Any], build: Callable[[], Any]) -> Any:
-        """What `build` makes with `keys`, if they may share a dict or set. Hashes can be foreign code, or missing."""
-        try:
-            why = check_hashes(keys, self._bounds)
-            made = () if why else build()
-        except Exception as error:
-            raise ProtocolError(f"a key that cannot be hashed: {error}"[:300]) from None
-        if why:
-            raise ProtocolError(why)
-        if len(made) != len(keys):
-            raise ProtocolError("a set or dict with equal keys")
-        return made
+    def _complete_state(self, item: Item) -> None:
+        """Finish the attributes of an object in a key: the dict of them, or the two of a class with slots."""
+        self._values([item])  # which finds a wrong reference
+        parts = [item]
+        if type(item) is list and len(item) == 1 and self._kinds[item[0]] == Kind.TUPLE:
+            parts = self._rows[item[0]][1:]
+        for part in parts:
+            if type(part) is list and len(part) == 1 and self._kinds[part[0]] in (Kind.DICT, Kind.DICT_LIKE):
+                if self._state[part[0]] == _WAITING:
+                    self._finish(part[0])
+                for inner in self._rows[part[0]][1:]:
+                    if type(inner) is list and len(inner) == 1:
+                        self._complete(inner[0])
 
     # --- mobile objects ---
     def _fill_shell(self, number: int) -> None:
