@@ -20,7 +20,7 @@ from .hooks import DecodeHooks
 from .kinds import PLAIN, Item, Kind, Row, Tag
 from .manifests import check_class_name, consignments
 from .messages import Body
-from .order import inner_first
+from .order import inner_first, references
 from .portable import Portable, find_named
 from .raised import Raised, rebuild
 from .scalars import READ
@@ -60,7 +60,7 @@ class _Decoder:
 
     __slots__ = (
         *("_blobs", "_bounds", "_collections", "_completed", "_goods", "_hooks", "_keys", "_kinds", "_layouts"),
-        *("_objects", "_rows", "_shells", "_state", "_suspect", "_unbuilt", "_waiting"),
+        *("_looked_at", "_objects", "_rows", "_shells", "_state", "_suspect", "_unbuilt", "_waiting"),
     )
 
     def __init__(self, body: Body, blobs: memoryview, hooks: DecodeHooks, bounds: Bounds) -> None:
@@ -87,6 +87,7 @@ class _Decoder:
         self._unbuilt: dict[int, Unbuilt] = {}  # MOBILE rows that are built like tuples
         self._collections: dict[int, int] = {}  # rows of contents: of which COLLECTION row
         self._completed: set[int] = set()  # rows whose hash may be taken
+        self._looked_at: list[int] = []  # rows that a hash will look into, not all of them complete
         self._suspect = False  # whether keys refer to other rows
 
     def decode(self, roots: list[Item]) -> list[object]:
@@ -384,41 +385,35 @@ class _Decoder:
     def _complete_all(self, items: Sequence[Item]) -> list[object]:
         """Values that are going to be hashed now: complete, as far as their hash can look."""
         values = self._values(items)  # which also finds wrong references
-        for item in items:
-            if type(item) is list and len(item) == 1:
-                self._complete(item[0])
+        self._looked_at += references(items, len(self._rows))
+        while self._looked_at:  # no recursion: objects in keys may lead from one to the next without end
+            self._complete(self._looked_at.pop())
         return values
 
     def _complete(self, number: int) -> None:
-        """Finish what a key's hash may look into: tuples, fields. `audit` has bounded how deep this goes."""
+        """Finish one row that a key's hash may look into: a tuple, or an object's fields; what is in it comes next."""
         if self._state[number] == _READY or number in self._completed:
             return
         self._completed.add(number)
         kind = self._kinds[number]
-        if kind == Kind.MOBILE:
-            self._complete_state(self._rows[number][4])
+        if kind in (Kind.TUPLE, Kind.PORTABLE, Kind.PORTABLE_LIKE, RECORD):
+            if self._state[number] == _WAITING:
+                self._finish(number)
+            self._looked_at += references(self._rows[number], len(self._rows))
+        elif kind == Kind.MOBILE:
+            state = self._rows[number][4:]
+            self._values(state)  # builds the pair of dicts that a class with slots has
+            for part in references(state, len(self._rows)):
+                pair = references(self._rows[part], len(self._rows)) if self._kinds[part] == Kind.TUPLE else [part]
+                for each in pair:
+                    self._complete_attributes(each)
             self._fill_shell(number)
-        if kind not in (Kind.TUPLE, Kind.PORTABLE, Kind.PORTABLE_LIKE, RECORD):
-            return
-        if self._state[number] == _WAITING:
-            self._finish(number)
-        for part in self._rows[number][1 if kind == Kind.TUPLE else 2 :]:
-            if type(part) is list and len(part) == 1 and type(part[0]) is int:
-                self._complete(part[0])
 
-    def _complete_state(self, item: Item) -> None:
-        """Finish the attributes of an object in a key: the dict of them, or the two of a class with slots."""
-        self._values([item])  # which finds a wrong reference
-        parts = [item]
-        if type(item) is list and len(item) == 1 and self._kinds[item[0]] == Kind.TUPLE:
-            parts = self._rows[item[0]][1:]
-        for part in parts:
-            if type(part) is list and len(part) == 1 and self._kinds[part[0]] in (Kind.DICT, Kind.DICT_LIKE):
-                if self._state[part[0]] == _WAITING:
-                    self._finish(part[0])
-                for inner in self._rows[part[0]][1:]:
-                    if type(inner) is list and len(inner) == 1:
-                        self._complete(inner[0])
+    def _complete_attributes(self, number: int) -> None:
+        if self._kinds[number] in (Kind.DICT, Kind.DICT_LIKE) and self._state[number] != _READY:
+            if self._state[number] == _WAITING:
+                self._finish(number)
+            self._looked_at += references(self._rows[number], len(self._rows))
 
     # --- mobile objects ---
     def _fill_shell(self, number: int) -> None:
