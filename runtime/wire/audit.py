@@ -13,7 +13,7 @@ from .kinds import SALTED, Item, Kind, Row
 
 __all__ = ["EAGER", "RECORD", "TooMuch", "audit", "check_hashes", "hashed", "keys_of"]
 
-# Stands for the kind of a MOBILE row whose class is built on tuple, at the ends that have the class; never written.
+# Stands for the kind of a MOBILE row whose object is made whole (`is_whole`), where its class is; never written.
 RECORD: Final = -1
 
 # Complete before anything may refer to them.

@@ -84,7 +84,7 @@ class _Decoder:
         self._layouts: dict[int, tuple[Portable, tuple[str, ...]]] = {}  # PORTABLE rows read so far
         self._waiting: list[int] = []  # rows to fill or build
         self._shells: list[int] = []  # MOBILE rows
-        self._unbuilt: dict[int, Unbuilt] = {}  # MOBILE rows that are built like tuples
+        self._unbuilt: dict[int, Unbuilt] = {}  # MOBILE rows that are made whole
         self._collections: dict[int, int] = {}  # rows of contents: of which COLLECTION row
         self._completed: set[int] = set()  # rows whose hash may be taken
         self._looked_at: list[int] = []  # rows that a hash will look into, not all of them complete

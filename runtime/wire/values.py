@@ -7,6 +7,7 @@ cost nothing. Lists of plain scalars, the bulk of most messages, go through at C
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+from ...agents.state import is_whole
 from ...errors import EmporionError, ValueNotPortable
 from .audit import RECORD, TooMuch, audit, check_hashes
 from .bounds import BOUNDS, Bounds
@@ -80,7 +81,7 @@ class _Encoder:
         self._nested = 0  # tuples, frozensets and exceptions that refer to other rows
         self._referring: list[int] = []  # rows whose depth or hashing may matter
         self._nodes = 0
-        self._records: list[int] = []  # MOBILE rows that are built like tuples
+        self._records: list[int] = []  # MOBILE rows that are made whole
         self._offset = 0
         self._suspect = False  # whether keys refer to other rows
         self.blobs: list[bytes] = []
@@ -243,7 +244,7 @@ class _Encoder:
                 raise
             raise self._refusal(row, str(error)) from None
         if mobile is not None:
-            if isinstance(obj, tuple):
+            if is_whole(obj):
                 self._records.append(row)
                 self._eager()
             return self._mobile(mobile)

@@ -100,6 +100,38 @@ def test_a_named_tuple_with_attributes_of_its_own_is_told_what_to_do(harbour: Ha
         harbour.stage(lambda agent: agent.marked()).go(agent)
 
 
+FLAGS = """
+import enum
+
+class May(enum.Flag):
+    READ = enum.auto()
+    WRITE = enum.auto()
+    RUN = enum.auto()
+    ALL = READ | WRITE | RUN
+
+class Agent:
+    def __init__(self):
+        self.may = {May.READ | May.WRITE: [May(0)]}
+        self.first = self.last = May.ALL
+
+    def visit(self):
+        (self.first,) = self.may
+        self.last = May.ALL ^ self.first
+        self.may[May.RUN | May.READ] = {May(0), May.ALL}
+        return self.first
+"""
+
+
+def test_combinations_of_flags_travel(harbour: Harbour) -> None:
+    module = harbour.library.module(FLAGS)
+    home, first = harbour.stage(lambda agent: (agent, agent.visit())).go(module.Agent())
+
+    may = module.May
+    assert first is home.first is may.READ | may.WRITE
+    assert home.last is may.RUN
+    assert home.may == {first: [may(0)], may.RUN | may.READ: {may(0), may.ALL}}
+
+
 def test_named_tuples_nest_as_deep_as_tuples_do(harbour: Harbour) -> None:
     module = harbour.library.module(AGENT)
     stage = harbour.stage(lambda agent, length: agent.chain(length))

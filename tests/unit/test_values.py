@@ -713,7 +713,7 @@ class PairsIn(In):
     ([[8, 0, "a", "A", [9]], [1, 1, 2]], "not there"),
     ([[-1, 0, "a", "A", [1]], [1, 1, 2]], "unknown kind -1"),
     ([[2, [1]], [8, 0, "a", "A", [2]], [1, 1, [3]], [0]], "cannot be hashed"),
-    ([row for n in range(0, 600, 2) for row in ([8, 0, "a", "A", [n + 1]], [1, 1, [n + 2]])] + [[1]], "nested more than"),
+    ([row for n in range(0, 600, 2) for row in ([8, 0, "a", "A", [n + 1]], [1, 1, [n + 2]])] + [[1]], "more than 200"),
 ])  # fmt: skip
 def test_wrong_tuples_of_mobile_classes_are_refused(rows: list[list[Any]], why: str) -> None:
     body = Body([[0]], rows, [{"a": "0" * 64}])
