@@ -43,7 +43,8 @@ def pack(obj: object, *, signed: bool = False) -> tuple[Closure, Mobile | Named]
     except ConfigurationError as error:
         if isinstance(obj, BaseException):
             return None
-        raise TypeError(str(error)) from None
+        advice = "" if subject_of(obj) is obj else "; or leave it out of an agent's state with __getstate__"
+        raise TypeError(f"{error}{advice}") from None
     signatures: tuple[Signature, ...] = ()
     if signed and closure.origin:
         from ..agents.signing import signatures_beside  # visits pack too, and sign nothing

@@ -310,5 +310,5 @@ def _advice(obj: object) -> str:
             return f"{kind.__qualname__} is not exactly {base.__name__}: convert it with {base.__name__}(...)"
     return (
         f"{kind.__qualname__} is neither a value type, nor exposed, nor mobile: "
-        "expose a member, or register it with emporion.portable"
+        "leave it out of an agent's state with __getstate__, expose a member, or register it with emporion.portable"
     )

@@ -422,3 +422,11 @@ def test_objects_in_keys_have_all_that_their_hash_looks_at(harbour: Harbour) -> 
     agent = harbour.library.agent(KEYS)
     there, home = harbour.stage(lambda agent: (agent.check(), agent)).go(agent)
     assert there == home.check() == agent.check() == (1, 2, True, True, 5000)
+
+
+def test_what_cannot_be_part_of_a_state_says_how_to_do_without(harbour: Harbour) -> None:
+    agent = harbour.library.agent(
+        "import random\nclass Agent:\n    def __init__(self):\n        self.dice = random.Random(1)\n"
+    )
+    with pytest.raises(emporion.ValueNotPortable, match=r"args\[0\]\.dice: .* leave it out .* with __getstate__"):
+        harbour.stage(lambda agent: None).go(agent)

@@ -240,6 +240,7 @@ def test_the_error_names_the_path_to_the_value(value: object, path: str) -> None
 
 def test_the_error_says_what_to_do() -> None:
     assert "neither a value type, nor exposed, nor mobile" in str(refuse(Spoon()))
+    assert "with __getstate__, expose a member" in str(refuse(Spoon()))
     assert "convert it with dict(...)" in str(refuse(Mapped()))
     assert "convert it with tuple(...)" in str(refuse(Pair(1, 2)))
     assert "convert it with int(...)" in str(refuse(Number.ONE))
