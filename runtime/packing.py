@@ -3,7 +3,7 @@
 from enum import Enum
 
 from ..agents.closure import Closure, closure_of
-from ..agents.state import capture, name_of, subject_of
+from ..agents.state import capture, is_combination, name_of, subject_of
 from ..errors import ConfigurationError
 from ..validators.consignment import Consignment, Signature
 from .wire.hooks import Mobile, Named
@@ -18,11 +18,11 @@ def take_apart(obj: object, goods: Consignment, module: str, path: str) -> Mobil
         path: Of `subject_of(obj)`, its class or itself, in its module.
 
     Raises:
-        TypeError: It keeps contents where no state can reach, or combines flags without a name.
+        TypeError: It keeps contents where no state can reach, or combines bits that its class does not name.
     """
     if subject_of(obj) is obj:
         return Named(goods, module, path)
-    if isinstance(obj, Enum):
+    if isinstance(obj, Enum) and not is_combination(obj):
         return Named(goods, module, f"{path}.{name_of(obj).rpartition('.')[2]}")
     return Mobile(goods, module, path, capture(obj))
 
@@ -43,7 +43,8 @@ def pack(obj: object, *, signed: bool = False) -> tuple[Closure, Mobile | Named]
     except ConfigurationError as error:
         if isinstance(obj, BaseException):
             return None
-        raise TypeError(str(error)) from None
+        advice = "" if subject_of(obj) is obj else "; or leave it out of an agent's state with __getstate__"
+        raise TypeError(f"{error}{advice}") from None
     signatures: tuple[Signature, ...] = ()
     if signed and closure.origin:
         from ..agents.signing import signatures_beside  # visits pack too, and sign nothing

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import astuple
 from typing import Any, Final
 
-from ...agents.state import capture, new_shell, restore
+from ...agents.state import capture, is_combination, new_shell, restore
 from ...errors import CodeDenied, ConnectionLost, NotExposed, ProtocolError
 from ...validators.consignment import Consignment
 from ..connection.channel import Channel
@@ -165,13 +165,13 @@ class AgentsPeer(_JailPeer):
         return (AGENTS, number, place.module, place.label, methods)
 
     def mobile_out(self, obj: object) -> Mobile | Named | None:
-        place = self.world.place(obj)
+        place = self.world.place(type(obj) if is_combination(obj) else obj)
         if place is None:
             return None
         if place.path is None:
             raise TypeError(f"{place.label} stands nowhere in module {place.module!r}: it cannot leave the visit")
         goods = self._goods[place.closure]
-        if place.named:
+        if place.named and not is_combination(obj):
             return Named(goods, place.module, place.path)
         return Mobile(goods, place.module, place.path, capture(obj))
 

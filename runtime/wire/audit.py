@@ -4,15 +4,20 @@ Most messages need no audit: it is asked for when keys refer to other rows, or w
 nest.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
+from ...errors import ProtocolError
 from .bounds import Bounds
 from .kinds import SALTED, Item, Kind, Row
 
-__all__ = ["EAGER", "TooMuch", "audit", "check_hashes", "keys_of"]
+__all__ = ["EAGER", "RECORD", "TooMuch", "audit", "check_hashes", "hashed", "keys_of"]
 
-EAGER: Final = frozenset({Kind.TUPLE, Kind.FROZENSET, Kind.EXCEPTION})  # complete before anything may refer to them
+# Stands for the kind of a MOBILE row whose object is made whole (`is_whole`), where its class is; never written.
+RECORD: Final = -1
+
+# Complete before anything may refer to them.
+EAGER: Final = frozenset({Kind.TUPLE, Kind.FROZENSET, Kind.EXCEPTION, RECORD})
 _HASHED: Final = frozenset({Kind.SET, Kind.FROZENSET, Kind.DICT})
 # What hash() of a key may walk into: these, and fields of portable objects. A list or dict cannot be part of a key.
 _FOLLOWED: Final = EAGER | {Kind.PORTABLE, Kind.PORTABLE_LIKE}
@@ -46,6 +51,24 @@ def check_hashes(keys: Sequence[object], bounds: Bounds) -> str | None:
     return f"{most:,} keys of one dict or set have equal hashes; {bounds.max_equal_hashes} is the most"
 
 
+def hashed(keys: list[Any], build: Callable[[], Any], bounds: Bounds) -> Any:
+    """What `build` makes with `keys`, if they may share a dict or set. Hashes can be foreign code, or missing.
+
+    Raises:
+        ProtocolError: They may not.
+    """
+    try:
+        why = check_hashes(keys, bounds)
+        made = () if why else build()
+    except Exception as error:
+        raise ProtocolError(f"a key that cannot be hashed: {error}"[:300]) from None
+    if why:
+        raise ProtocolError(why)
+    if len(made) != len(keys):
+        raise ProtocolError("a set or dict with equal keys")
+    return made
+
+
 def keys_of(row: Row) -> Sequence[Item]:
     """The items of a row that get hashed: all of a set, the first half of a dict."""
     if row[0] == Kind.DICT:
@@ -58,7 +81,7 @@ def audit(rows: Sequence[Row], kinds: Sequence[int], referring: Sequence[int], b
 
     Args:
         rows: The rows as they are on the wire; those of lists are not looked into.
-        kinds: Their first elements.
+        kinds: Their first elements, or `RECORD`.
         referring: The rows that refer to others, in rising order; at least those that are hashed or eager.
         bounds: What is too deep or too long.
 

@@ -8,9 +8,10 @@ import contextlib
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+from ...agents.state import Unbuilt
 from ...errors import ProtocolError
 from ...validators.consignment import Consignment
-from .audit import EAGER, TooMuch, audit, check_hashes
+from .audit import EAGER, RECORD, TooMuch, audit, check_hashes, hashed
 from .blobs import Blobs
 from .bounds import BOUNDS, Bounds
 from .collected import begin, finish
@@ -19,7 +20,7 @@ from .hooks import DecodeHooks
 from .kinds import PLAIN, Item, Kind, Row, Tag
 from .manifests import check_class_name, consignments
 from .messages import Body
-from .order import inner_first
+from .order import inner_first, references
 from .portable import Portable, find_named
 from .raised import Raised, rebuild
 from .scalars import READ
@@ -59,7 +60,7 @@ class _Decoder:
 
     __slots__ = (
         *("_blobs", "_bounds", "_collections", "_completed", "_goods", "_hooks", "_keys", "_kinds", "_layouts"),
-        *("_objects", "_rows", "_shells", "_state", "_suspect", "_waiting"),
+        *("_looked_at", "_objects", "_rows", "_shells", "_state", "_suspect", "_unbuilt", "_waiting"),
     )
 
     def __init__(self, body: Body, blobs: memoryview, hooks: DecodeHooks, bounds: Bounds) -> None:
@@ -83,8 +84,10 @@ class _Decoder:
         self._layouts: dict[int, tuple[Portable, tuple[str, ...]]] = {}  # PORTABLE rows read so far
         self._waiting: list[int] = []  # rows to fill or build
         self._shells: list[int] = []  # MOBILE rows
+        self._unbuilt: dict[int, Unbuilt] = {}  # MOBILE rows that are made whole
         self._collections: dict[int, int] = {}  # rows of contents: of which COLLECTION row
         self._completed: set[int] = set()  # rows whose hash may be taken
+        self._looked_at: list[int] = []  # rows that a hash will look into, not all of them complete
         self._suspect = False  # whether keys refer to other rows
 
     def decode(self, roots: list[Item]) -> list[object]:
@@ -182,7 +185,7 @@ class _Decoder:
         frozen = self._kinds[number] == Kind.FROZENSET
         if self._plain(row):
             items = row[1:]
-            self._objects[number] = self._hash(items, lambda: frozenset(items) if frozen else set(items))
+            self._objects[number] = hashed(items, lambda: frozenset(items) if frozen else set(items), self._bounds)
             return
         self._suspect = True
         if not frozen:
@@ -257,7 +260,13 @@ class _Decoder:
         if tuple(map(type, row[1:4])) != (int, str, str) or len(row) != 5:
             raise ProtocolError("a mobile object without manifest, module, class and state")
         _, index, module, qualname, _ = row
-        self._objects[number] = self._hooks.mobile(self._goods_of(index, module, qualname), module, qualname)
+        shell = self._hooks.mobile(self._goods_of(index, module, qualname), module, qualname)
+        if type(shell) is Unbuilt:
+            self._unbuilt[number] = shell
+            self._kinds[number] = RECORD
+            self._wait(number)
+            return
+        self._objects[number] = shell
         self._shells.append(number)
         self._state[number] = _WAITING
 
@@ -329,7 +338,7 @@ class _Decoder:
             made += self._values(row[1:])
         elif kind == Kind.SET:
             items = self._complete_all(row[1:])
-            made |= self._hash(items, lambda: set(items))
+            made |= hashed(items, lambda: set(items), self._bounds)
         elif kind in (Kind.DICT, Kind.DICT_LIKE):
             self._fill_dict(number, row, made)
         else:
@@ -345,10 +354,10 @@ class _Decoder:
             made.update(zip(known, self._values(row[half:]), strict=True))
             return
         keys, values = self._complete_all(row[1:half]), self._values(row[half:])
-        made |= self._hash(keys, lambda: dict(zip(keys, values, strict=True)))
+        made |= hashed(keys, lambda: dict(zip(keys, values, strict=True)), self._bounds)
 
     def _build(self, number: int) -> Any:
-        """Build a tuple, frozenset or exception. Recursive: `audit`, or their small number, bounds the depth."""
+        """Build what is `EAGER`. Recursive: `audit`, or their small number, bounds the depth."""
         if self._state[number] == _BUSY:
             raise ProtocolError("a tuple, frozenset or exception that contains itself")
         self._state[number] = _BUSY
@@ -359,7 +368,9 @@ class _Decoder:
             made = tuple(self._values(row[1:]))
         elif kind == Kind.FROZENSET:
             items = self._complete_all(row[1:])
-            made = self._hash(items, lambda: frozenset(items))
+            made = hashed(items, lambda: frozenset(items), self._bounds)
+        elif kind == RECORD:
+            made = self._unbuilt[number].build(*self._values([row[4]]))
         else:
             made = self._exception(row)
         self._objects[number] = made
@@ -374,39 +385,35 @@ class _Decoder:
     def _complete_all(self, items: Sequence[Item]) -> list[object]:
         """Values that are going to be hashed now: complete, as far as their hash can look."""
         values = self._values(items)  # which also finds wrong references
-        for item in items:
-            if type(item) is list and len(item) == 1:
-                self._complete(item[0])
+        self._looked_at += references(items, len(self._rows))
+        while self._looked_at:  # no recursion: objects in keys may lead from one to the next without end
+            self._complete(self._looked_at.pop())
         return values
 
     def _complete(self, number: int) -> None:
-        """Finish what a key's hash may look into: tuples, fields. `audit` has bounded how deep this goes."""
+        """Finish one row that a key's hash may look into: a tuple, or an object's fields; what is in it comes next."""
         if self._state[number] == _READY or number in self._completed:
             return
         self._completed.add(number)
         kind = self._kinds[number]
-        if kind == Kind.MOBILE:
+        if kind in (Kind.TUPLE, Kind.PORTABLE, Kind.PORTABLE_LIKE, RECORD):
+            if self._state[number] == _WAITING:
+                self._finish(number)
+            self._looked_at += references(self._rows[number], len(self._rows))
+        elif kind == Kind.MOBILE:
+            state = self._rows[number][4:]
+            self._values(state)  # builds the pair of dicts that a class with slots has
+            for part in references(state, len(self._rows)):
+                pair = references(self._rows[part], len(self._rows)) if self._kinds[part] == Kind.TUPLE else [part]
+                for each in pair:
+                    self._complete_attributes(each)
             self._fill_shell(number)
-        if kind not in (Kind.TUPLE, Kind.PORTABLE, Kind.PORTABLE_LIKE):
-            return
-        if self._state[number] == _WAITING:
-            self._finish(number)
-        for part in self._rows[number][1 if kind == Kind.TUPLE else 2 :]:
-            if type(part) is list and len(part) == 1 and type(part[0]) is int:
-                self._complete(part[0])
 
-    def _hash(self, keys: list[Any], build: Callable[[], Any]) -> Any:
-        """What `build` makes with `keys`, if they may share a dict or set. Hashes can be foreign code, or missing."""
-        try:
-            why = check_hashes(keys, self._bounds)
-            made = () if why else build()
-        except Exception as error:
-            raise ProtocolError(f"a key that cannot be hashed: {error}"[:300]) from None
-        if why:
-            raise ProtocolError(why)
-        if len(made) != len(keys):
-            raise ProtocolError("a set or dict with equal keys")
-        return made
+    def _complete_attributes(self, number: int) -> None:
+        if self._kinds[number] in (Kind.DICT, Kind.DICT_LIKE) and self._state[number] != _READY:
+            if self._state[number] == _WAITING:
+                self._finish(number)
+            self._looked_at += references(self._rows[number], len(self._rows))
 
     # --- mobile objects ---
     def _fill_shell(self, number: int) -> None:

@@ -45,7 +45,10 @@ class DecodeHooks(Protocol):
         """The object or proxy that `payload` (scalars and lists of scalars, as a peer sent them) stands for."""
 
     def mobile(self, goods: Consignment, module: str, qualname: str) -> object:
-        """A shell for a mobile object: new, without state. `module` is in the manifest; all names are well-formed."""
+        """A shell for a mobile object: new, without state; or an `Unbuilt`, where there is none without its state.
+
+        `module` is in the manifest; all names are well-formed.
+        """
 
     def named(self, goods: Consignment, module: str, qualname: str) -> object:
         """What stands under a name in mobile code. `module` is in the manifest; all names are well-formed."""

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from .kinds import Kind, Row
+from .kinds import Item, Kind, Row
 
-__all__ = ["inner_first"]
+__all__ = ["inner_first", "references"]
 
 
 def inner_first(rows: Sequence[Row], shells: Sequence[int]) -> list[int]:
@@ -26,12 +26,12 @@ def inner_first(rows: Sequence[Row], shells: Sequence[int]) -> list[int]:
             seen[number] = 1
             if number in wanted:
                 stack.append((number, True))
-            stack += ((child, False) for child in _references(rows[number], len(rows)))
+            if rows[number][:1] != [Kind.CAPABILITY]:  # its lists are payload
+                stack += ((child, False) for child in references(rows[number], len(rows)))
     return order
 
 
-def _references(row: Row, count: int) -> list[int]:
-    if row[:1] == [Kind.CAPABILITY]:
-        return []  # its lists are payload
-    references = (item[0] for item in row if type(item) is list and len(item) == 1)
-    return [number for number in references if type(number) is int and 0 <= number < count]
+def references(items: Sequence[Item], count: int) -> list[int]:
+    """The numbers of rows that `items`, or the items of a row, refer to; wrong ones are left out."""
+    numbers = (item[0] for item in items if type(item) is list and len(item) == 1)
+    return [number for number in numbers if type(number) is int and 0 <= number < count]

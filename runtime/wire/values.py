@@ -7,8 +7,9 @@ cost nothing. Lists of plain scalars, the bulk of most messages, go through at C
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+from ...agents.state import is_whole
 from ...errors import EmporionError, ValueNotPortable
-from .audit import TooMuch, audit, check_hashes
+from .audit import RECORD, TooMuch, audit, check_hashes
 from .bounds import BOUNDS, Bounds
 from .collected import COLLECTIONS, taken_apart
 from .enums import enum_item
@@ -61,8 +62,8 @@ class _Encoder:
 
     __slots__ = (
         *("_bounds", "_dicts", "_found", "_hooks", "_label", "_layouts", "_manifests", "_memo", "_nodes"),
-        *("_nested", "_offset", "_referring", "_refusals", "_roots", "_rows", "_suspect", "blobs", "manifests"),
-        "signatures",
+        *("_nested", "_offset", "_records", "_referring", "_refusals", "_roots", "_rows", "_suspect", "blobs"),
+        *("manifests", "signatures"),
     )
 
     def __init__(self, hooks: EncodeHooks, label: Callable[[int], str], bounds: Bounds) -> None:
@@ -80,6 +81,7 @@ class _Encoder:
         self._nested = 0  # tuples, frozensets and exceptions that refer to other rows
         self._referring: list[int] = []  # rows whose depth or hashing may matter
         self._nodes = 0
+        self._records: list[int] = []  # MOBILE rows that are made whole
         self._offset = 0
         self._suspect = False  # whether keys refer to other rows
         self.blobs: list[bytes] = []
@@ -104,8 +106,11 @@ class _Encoder:
         """The costly look, where the rows give reason for one."""
         if not self._suspect and self._nested < self._bounds.max_depth:
             return
+        kinds = [row[0] for row in self._rows]
+        for number in self._records:
+            kinds[number] = RECORD
         try:
-            audit(self._rows, [row[0] for row in self._rows], self._referring, self._bounds)
+            audit(self._rows, kinds, self._referring, self._bounds)
         except TooMuch as found:
             raise self._refusal(found.row, found.why) from None
 
@@ -239,6 +244,9 @@ class _Encoder:
                 raise
             raise self._refusal(row, str(error)) from None
         if mobile is not None:
+            if is_whole(obj):
+                self._records.append(row)
+                self._eager()
             return self._mobile(mobile)
         told = raised(obj, known_only=False)
         if told is not None:
@@ -302,5 +310,5 @@ def _advice(obj: object) -> str:
             return f"{kind.__qualname__} is not exactly {base.__name__}: convert it with {base.__name__}(...)"
     return (
         f"{kind.__qualname__} is neither a value type, nor exposed, nor mobile: "
-        "expose a member, or register it with emporion.portable"
+        "leave it out of an agent's state with __getstate__, expose a member, or register it with emporion.portable"
     )

@@ -371,3 +371,62 @@ def test_a_script_sends_its_own_class(harbour: Harbour, tmp_path: Path, how: str
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
     assert done.stdout == "[['tea', 8.0, 6, 'my_shopper']] True True\n", done.stderr
     assert sorted(set(names)) == ["helper", "my_shopper"]
+
+
+KEYS = """
+from dataclasses import dataclass
+
+@dataclass(frozen=True)
+class Place:
+    x: int
+    road: tuple = ()
+
+class Slotted:
+    __slots__ = ("parts",)
+
+    def __init__(self, *parts):
+        self.parts = parts
+
+    def __eq__(self, other):
+        return self.parts == other.parts
+
+    def __hash__(self):
+        return hash(self.parts)
+
+class Stop:
+    def __init__(self, after=None):
+        self.after = after
+
+class Agent:
+    def __init__(self):
+        near = Place(1, ("a", Place(2, (3,))))
+        self.known = {near: 1, Place(4, (near,)): 2}
+        self.mixed = {(Slotted("b", Slotted(near)), near), frozenset({near})}
+        stop = None
+        for _ in range(5000):
+            stop = Stop(stop)
+        self.stops = {stop}
+
+    def check(self):
+        near = Place(1, ("a", Place(2, (3,))))
+        (stop,) = self.stops
+        length = 1
+        while stop := stop.after:
+            length += 1
+        found = (Slotted("b", Slotted(near)), near) in self.mixed
+        return self.known[near], self.known[Place(4, (near,))], found, frozenset({near}) in self.mixed, length
+"""
+
+
+def test_objects_in_keys_have_all_that_their_hash_looks_at(harbour: Harbour) -> None:
+    agent = harbour.library.agent(KEYS)
+    there, home = harbour.stage(lambda agent: (agent.check(), agent)).go(agent)
+    assert there == home.check() == agent.check() == (1, 2, True, True, 5000)
+
+
+def test_what_cannot_be_part_of_a_state_says_how_to_do_without(harbour: Harbour) -> None:
+    agent = harbour.library.agent(
+        "import random\nclass Agent:\n    def __init__(self):\n        self.dice = random.Random(1)\n"
+    )
+    with pytest.raises(emporion.ValueNotPortable, match=r"args\[0\]\.dice: .* leave it out .* with __getstate__"):
+        harbour.stage(lambda agent: None).go(agent)

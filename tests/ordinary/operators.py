@@ -48,6 +48,7 @@ class Machine:
 
 @singledispatch
 def show(value):
+    """Tells what a value is."""
     return f"? {value}"
 
 
@@ -92,7 +93,7 @@ class Agent:
         operator.setitem(numbers, 0, 9)
         operator.iadd(numbers, [4])
         operator.delitem(numbers, 1)
-        print(show(3), show([1, (2, "x")]), show(None), double.args, base_two.keywords)
+        print(show.__doc__, show(3), show([1, (2, "x")]), show(None), double.args, base_two.keywords)
         pipeline = reduce(lambda f, g: lambda x: g(f(x)), [double, str, operator.methodcaller("zfill", 4)])
         return (
             machine.stack,

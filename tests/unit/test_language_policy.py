@@ -47,6 +47,18 @@ def test_what_is_no_source_of_an_agent_is_refused(source: str, construct: str) -
     assert construct in [complaint.construct for complaint in refusal(source).complaints]
 
 
+@pytest.mark.parametrize(("source", "instead"), [
+    ("class A:\n    def __del__(self): pass", "use a with statement, or a method that is called at the end"),
+    ("class A:\n    def __reduce__(self): pass", "define __getstate__ and __setstate__"),
+    ("class A:\n    __tablename__ = 'a'", "use a name without the underscores on both sides"),
+    ("__init__ = 1", "use an ordinary name"),
+    ("def f(x): return x.__tablename__", "for what is your own, a name without the underscores"),
+])  # fmt: skip
+def test_a_refused_special_name_comes_with_what_to_write_instead(source: str, instead: str) -> None:
+    (complaint,) = refusal(source).complaints
+    assert str(complaint).endswith(instead)
+
+
 def test_a_sum_of_many_terms_is_ordinary() -> None:
     assert try_source("x = " + " + ".join(["1"] * 700) + "\nprint(x)") == "700\n"
 

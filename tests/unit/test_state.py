@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from emporion.agents.state import capture, name_of, new_shell, restore
+from emporion.agents.state import Unbuilt, capture, name_of, new_shell, restore
 from emporion.errors import ProtocolError
 
 
@@ -125,6 +125,28 @@ def test_a_combination_of_flags_has_no_name_and_says_so() -> None:
     assert name_of(Access.READ) == "Access.READ"
     with pytest.raises(TypeError, match="no name of its own"):
         name_of(Access.READ | Access.WRITE)
+
+
+class Loose(enum.IntFlag):
+    ONE = 1
+    TWO = 2
+
+
+@pytest.mark.parametrize("flags", [Access.READ | Access.WRITE, Access(0), Loose.ONE | Loose.TWO])
+def test_a_combination_of_flags_is_made_from_its_value(flags: enum.Flag) -> None:
+    shell = new_shell(type(flags))
+    assert isinstance(shell, Unbuilt)
+    assert shell.build(capture(flags)) is flags
+
+
+@pytest.mark.parametrize("state", [4, -1, True, "1", None, (1,)])
+def test_only_bits_that_the_class_names_are_combined(state: object) -> None:
+    shell = new_shell(Loose)
+    assert isinstance(shell, Unbuilt)
+    with pytest.raises(ProtocolError, match="no such bits"):
+        shell.build(state)
+    with pytest.raises(TypeError, match=r"keep its \.value"):
+        capture(Loose(5))
 
 
 class Shelf(list[int]):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 from emporion import errors
+from emporion.agents.state import new_shell
 from emporion.errors import DenyReason, ProtocolError, RemoteError, ValueNotPortable
 from emporion.runtime.wire.bounds import BOUNDS, Bounds
 from emporion.runtime.wire.decode import decode_values
@@ -239,6 +240,7 @@ def test_the_error_names_the_path_to_the_value(value: object, path: str) -> None
 
 def test_the_error_says_what_to_do() -> None:
     assert "neither a value type, nor exposed, nor mobile" in str(refuse(Spoon()))
+    assert "with __getstate__, expose a member" in str(refuse(Spoon()))
     assert "convert it with dict(...)" in str(refuse(Mapped()))
     assert "convert it with tuple(...)" in str(refuse(Pair(1, 2)))
     assert "convert it with int(...)" in str(refuse(Number.ONE))
@@ -694,3 +696,28 @@ def test_big_fractions_and_decimals_are_refused_at_the_sender() -> None:
     write: list[Callable[[], object]] = [lambda: Fraction(1, 2**5000 + 1), lambda: Decimal("1" * 70_000)]
     for make in write:
         assert refuse([make()]).path == "args[0][0]"
+
+
+class PairsIn(In):
+    """The receiver's session, whose agents are pairs."""
+
+    def mobile(self, goods: Consignment, module: str, qualname: str) -> object:
+        return new_shell(Pair)
+
+
+@pytest.mark.parametrize(("rows", "why"), [
+    ([[8, 0, "a", "A", [1]], [1, 1, [0]]], "contains itself"),
+    ([[8, 0, "a", "A", [0]]], "contains itself"),
+    ([[8, 0, "a", "A", [1]], [1, 1, [2]], [8, 0, "a", "A", [1]]], "contains itself"),
+    ([[8, 0, "a", "A", [1]], [1, 1]], "1 values for 2 fields"),
+    ([[8, 0, "a", "A", [1]], [0, 1, 2]], "a list, not a tuple"),
+    ([[8, 0, "a", "A", None]], "a NoneType, not a tuple"),
+    ([[8, 0, "a", "A", [9]], [1, 1, 2]], "not there"),
+    ([[-1, 0, "a", "A", [1]], [1, 1, 2]], "unknown kind -1"),
+    ([[2, [1]], [8, 0, "a", "A", [2]], [1, 1, [3]], [0]], "cannot be hashed"),
+    ([row for n in range(0, 600, 2) for row in ([8, 0, "a", "A", [n + 1]], [1, 1, [n + 2]])] + [[1]], "more than 200"),
+])  # fmt: skip
+def test_wrong_tuples_of_mobile_classes_are_refused(rows: list[list[Any]], why: str) -> None:
+    body = Body([[0]], rows, [{"a": "0" * 64}])
+    with pytest.raises(ProtocolError, match=why):
+        decode_values(body, memoryview(b""), PairsIn())

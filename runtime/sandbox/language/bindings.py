@@ -18,6 +18,7 @@ from .names import (
     kind_of,
     mangle,
     why_denied,
+    why_unbound,
 )
 from .scopes import Scope, build_scopes
 
@@ -129,8 +130,7 @@ class Bindings(_Base):
         if name is None:
             return
         if is_dunder(name):
-            where = "in a class, by def or plain assignment" if name in DEFINABLE else "not at all"
-            self.refuse(node, f"binding {name}", f"agents may define this name {where}", "use an ordinary name")
+            self.refuse(node, f"binding {name}", *why_unbound(name))
         elif kind_of(mangle(name, self.class_name)) is Kind.DENIED and not self.scope.is_function:
             why, instead = why_denied(name)
             self.refuse(node, f"binding {name}", f"as an attribute {why}", instead)

@@ -27,6 +27,7 @@ __all__ = [
     "kind_of",
     "mangle",
     "why_denied",
+    "why_unbound",
 ]
 
 # Guards are globals under names that no source can spell: a dot cannot stand in an identifier. So nothing an agent
@@ -191,5 +192,27 @@ def why_denied(name: str) -> tuple[str, str]:
     if name in ("__traceback__", "__context__"):
         return "it leads to frames of the interpreter", "use str(error), error.args or error.__cause__"
     if is_dunder(name):
-        return "it reaches into the interpreter", "use the operator, the builtin or the public name that stands for it"
+        instead = "use the operator, the builtin or the public name that stands for it"
+        return "it reaches into the interpreter", f"{instead}; for what is your own, a name without the underscores"
     return "it is not a name that source code can spell", "use an ordinary name"
+
+
+_STATE: Final = "define __getstate__ and __setstate__"
+_INSTEAD: Final = {
+    "__class_getitem__": "inherit from typing.Generic",
+    "__del__": "use a with statement, or a method that is called at the end",
+    "__getattribute__": "define __getattr__, or properties",
+    "__getnewargs__": _STATE,
+    "__getnewargs_ex__": _STATE,
+    "__instancecheck__": "inherit from abc.ABC and register() classes, or use a typing.Protocol",
+    "__reduce__": _STATE,
+    "__reduce_ex__": _STATE,
+    "__subclasshook__": "register() classes, or use a typing.Protocol",
+}
+
+
+def why_unbound(name: str) -> tuple[str, str]:
+    """Why an agent may not bind a name with two underscores on both sides, and what to write instead."""
+    if name in DEFINABLE:
+        return "agents may define this name in a class, by def or plain assignment", "use an ordinary name"
+    return "agents may not define this name", _INSTEAD.get(name, "use a name without the underscores on both sides")

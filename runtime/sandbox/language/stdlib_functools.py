@@ -89,14 +89,14 @@ def singledispatch(function: Callable[..., Any]) -> Any:
 
 
 class _Dispatcher:
-    """A generic function: dispatches on the type of its first argument."""
-
-    __slots__ = ("__name__", "__wrapped__", "_generic", "dispatch")
+    # A generic function: dispatches on the type of its first argument. Its docstring is that of the agent's function.
+    __slots__ = ("__doc__", "__name__", "__wrapped__", "_generic", "dispatch")
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self._generic = functools.singledispatch(lambda *arguments, **keywords: function(*arguments, **keywords))
         self.__wrapped__ = function
         self.__name__ = getattr(function, "__name__", "singledispatch function")
+        self.__doc__ = getattr(function, "__doc__", None)
         self.dispatch = self._generic.dispatch
 
     def __call__(self, *arguments: Any, **keywords: Any) -> Any:
