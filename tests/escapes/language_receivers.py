@@ -225,3 +225,53 @@ for _name, _statements in {
     row("kept by a maker", f"an enum's type of members, {_name}", f"import collections, enum\nclass F(enum.Flag):\n    A = 1\n    B = 2\nclass O: pass\no = O()\nvars(o)['__new__'] = lambda cls, value: collections.Counter\n{_statements}\n{_WRITES_INTO_COUNTER.replace('F', 'G', 1) if 'class G' in _statements else _WRITES_INTO_COUNTER}")
 for _name, _statement in {"deleted": "del A._abc_impl", "deleted by delattr": "delattr(A, '_abc' + '_impl')"}.items():
     row("kept by a maker", f"a class's cache of subclasses, {_name}", f"import collections.abc\nclass D(dict): pass\nclass A(collections.abc.Mapping): pass\n{_statement}\nisinstance(D(), A)\nprint('' if isinstance(D(), collections.abc.Mapping) else 'ESCAPED')")
+
+_EVIL = "import functools\nclass Evil:\n    def dispatch(self, T):\n        print('ESCAPED' if T('X', (), {'a': 1}).a else '')\n        return lambda *a: None\n"
+for _name, _body in {
+    "offered by __getattr__": "    def __init__(self): pass\n    def __getattr__(self, name): return Evil()",
+    "offered by __getattr__, set later": "    def __init__(self): pass\nM.__getattr__ = lambda self, name: Evil()",
+}.items():
+    row("true type", f"a singledispatchmethod's dispatcher {_name}", f"{_EVIL}class M(functools.singledispatchmethod):\n{_body}\nclass A: f = M()\nA().f(int)")
+row(
+    "true type",
+    "compared by a typed cache, with hashes made to fit",
+    """
+import functools, typing
+M = 2 ** 64
+P1, P2, P5 = 11400714785074694791, 14029467366897019727, 2870177450012600261
+I1, I2 = pow(P1, -1, M), pow(P2, -1, M)
+def step(acc, lane):
+    acc = (acc + lane * P2) % M
+    acc = (acc << 31 | acc >> 33) % M
+    return acc * P1 % M
+def back(acc):
+    acc = acc * I1 % M
+    return (acc >> 31 | acc << 33) % M    # acc_before + lane * P2
+def undo(acc, lane): return (back(acc) - lane * P2) % M
+def end(n): return n ^ (P5 ^ 3527539)
+# the hash of the true type, out of an alias
+acc = (hash(typing.Type[int]) - end(2)) % M
+acc = undo(acc, hash((int,)))
+h_type = (back(acc) - P5) * I2 % M
+class A: pass
+class X:
+    def __eq__(self, other): return True
+    def __hash__(self): return 5
+got = []
+class Z:
+    def __eq__(self, other):
+        got.append(other)
+        return False
+    def __hash__(self): return h_z
+target = (step(step(P5, hash(A)), h_type) + end(2)) % M
+acc = (target - end(4)) % M
+acc = undo(undo(acc, hash(Z)), hash(X))
+h_z = (back(acc) - step(P5, 5)) * I2 % M
+if h_z >= M // 2: h_z -= M
+@functools.lru_cache(typed=True)
+def f(*a): pass
+f(A)
+f(X(), Z())
+print('ESCAPED' if [T for T in got if T is not type(1) and T('X', (), {'a': 1}).a] else '')
+""",
+)
