@@ -3,6 +3,7 @@
 Source: https://docs.python.org/3/library/collections.html
 """
 
+import sys
 from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable
 from typing import Any, Final
@@ -45,7 +46,9 @@ def begin(name: object, parameter: object, inner: type) -> Any:
     Raises:
         ValueError: there is none like that.
     """
-    if name == "deque" and inner is list and (parameter is None or (type(parameter) is int and parameter >= 0)):
+    if name == "deque" and inner is list and (parameter is None or type(parameter) is int):
+        if parameter is not None and not 0 <= parameter <= sys.maxsize:
+            raise ValueError(f"a deque of at most {parameter} items")
         return deque(maxlen=parameter)
     if name == "defaultdict" and inner is dict and (parameter is None or parameter in _FACTORIES):
         return defaultdict(None if parameter is None else _FACTORIES[str(parameter)])

@@ -157,3 +157,121 @@ for _name, _statements in {
     row("text to code", f"signature {_name}", f"import dataclasses\nclass B:\n    'B(a=os.name)\\n--\\n\\n'\n{_statements}\nprint('ESCAPED' if 'posix' in str(A.__doc__) else '')", alone="changes" not in _name and "place" not in _name)
 row("deputy", "__new__ under a staticmethod that is another", "import agent.trial as here\nhere.staticmethod = lambda f: lambda *a: print('ESCAPED')\nclass A:\n    @staticmethod\n    def __new__(cls): return 1\nA()", alone=False)
 row("exception", "object of an AttributeError by copy", "import copy, math\ntry: math.nope\nexcept AttributeError as e:\n    print('ESCAPED' if vars(copy.copy(e)).get('obj') or vars(copy.deepcopy(e)).get('obj') else '')", alone=False)
+for _name, _statements in {
+    "written by a method that was entered before": "class A:\n    @classmethod\n    def late(cls, make):\n        make()\n        cls._randbelow = lambda self, n, *a: 0\ndef make():\n    global R\n    class R(A, random.Random): pass\nA.late(make)",
+    "written by a generator that was entered before": "class A:\n    @classmethod\n    def late(cls):\n        yield\n        cls._randbelow = lambda self, n, *a: 0\nlate = A.late()\nnext(late)\nclass R(A, random.Random): pass\nnext(late, None)",
+    "written by += after its right side": "class N:\n    def __add__(self, other): return lambda self, n, *a: 0\nclass A: _randbelow = N()\ndef make():\n    global R\n    del A._randbelow\n    class R(A, random.Random): pass\nA._randbelow += make()",
+    "made a dataclass": "import dataclasses\nclass A:\n    def _randbelow(self, n, *a): return 0\nclass B(random.Random): pass\nR = dataclasses.make_dataclass('R', [], bases=(A, B), init=False, eq=False)",
+    "made a field of a dataclass": "import dataclasses\nclass B(random.Random): pass\ndef zero(self, n, *a): return 0\nR = dataclasses.make_dataclass('R', [('_randbelow', int, zero)], bases=(B,), init=False, eq=False)",
+}.items():
+    row("mixin", _name, f"import random\n{_statements}\nprint('ESCAPED' if {{R().randrange(10) for _ in range(50)}} == {{0}} else '')")
+row("mixin", "an enum made by a call", "import enum\nclass M:\n    @classmethod\n    def _create_(cls, *a, **k): print('ESCAPED')\nE = enum.Enum('E', [], type=M)\nE('X', names=['a'])")
+
+# --- what is one thing when it is checked, another when it is used
+
+_LIE = "class Lie:\n    asked = 0\n    def __bool__(self):\n        self.asked += 1\n        return self.asked > 1\n"
+_FORMATS = "match F('{0.gi_frame.f_builtins}'):\n    case F(f): pass\nprint('ESCAPED' if '__build_class__' in f(x for x in ()) else '')"
+row("lying option", "of a dataclass", f"import dataclasses\n{_LIE}@dataclasses.dataclass(match_args=Lie(), init=False, eq=False, repr=False)\nclass F(str):\n    format: int\n{_FORMATS}", alone=False)
+row("lying option", "of a dataclass made by a call", f"import dataclasses\n{_LIE}class S(str): pass\nF = dataclasses.make_dataclass('F', ['format'], bases=(S,), match_args=Lie(), init=False, eq=False, repr=False)\n{_FORMATS}", alone=False)
+row(
+    "lying dict",
+    "fields that replace() does not see",
+    """
+import dataclasses
+class Dict(dict):
+    def __contains__(self, key): return False
+    def __iter__(self): return iter(())
+class Field:
+    init, name, default, _field_type = True, 'format', 0, None
+got = []
+@dataclasses.dataclass(init=False, eq=False, repr=False)
+class F(str):
+    def __new__(cls, text='', **fields):
+        got.extend(fields.values())
+        return str.__new__(cls, text)
+    def __init__(self, *a, **k): pass
+f = F('{0.gi_frame.f_builtins}')
+d = Dict()
+dict.__setitem__(d, '__dataclass_fields__', {'x': Field()})
+f.__dict__ = d
+dataclasses.replace(f)
+print('ESCAPED' if '__build_class__' in got[0](x for x in ()) else '')
+""",
+)
+row(
+    "lying class",
+    "the type of an enum made by a call",
+    """
+import enum
+class Lie:
+    def __hash__(self): return hash(int)
+    def __eq__(self, other): return True
+    def __getattr__(self, name):
+        print('ESCAPED')
+        raise AttributeError(name)
+try: enum.Enum('X', ['a'], type=Lie())
+except Exception: pass
+""",
+)
+
+# --- what the makers of classes keep in a class
+
+_WRITES_INTO_COUNTER = "try: F(3)\nexcept TypeError: pass\nprint('ESCAPED' if hasattr(collections.Counter, '_name_') else '')"
+for _name, _statements in {
+    "set": "F._member_type_ = o",
+    "set by setattr": "setattr(F, '_member' + '_type_', o)",
+    "set by a classmethod": "class G(enum.Flag):\n    A, B = 1, 2\n    @classmethod\n    def f(cls): cls._member_type_ = o\nG.f()",
+}.items():
+    row("kept by a maker", f"an enum's type of members, {_name}", f"import collections, enum\nclass F(enum.Flag):\n    A = 1\n    B = 2\nclass O: pass\no = O()\nvars(o)['__new__'] = lambda cls, value: collections.Counter\n{_statements}\n{_WRITES_INTO_COUNTER.replace('F', 'G', 1) if 'class G' in _statements else _WRITES_INTO_COUNTER}")
+for _name, _statement in {"deleted": "del A._abc_impl", "deleted by delattr": "delattr(A, '_abc' + '_impl')"}.items():
+    row("kept by a maker", f"a class's cache of subclasses, {_name}", f"import collections.abc\nclass D(dict): pass\nclass A(collections.abc.Mapping): pass\n{_statement}\nisinstance(D(), A)\nprint('' if isinstance(D(), collections.abc.Mapping) else 'ESCAPED')")
+
+_EVIL = "import functools\nclass Evil:\n    def dispatch(self, T):\n        print('ESCAPED' if T('X', (), {'a': 1}).a else '')\n        return lambda *a: None\n"
+for _name, _body in {
+    "offered by __getattr__": "    def __init__(self): pass\n    def __getattr__(self, name): return Evil()",
+    "offered by __getattr__, set later": "    def __init__(self): pass\nM.__getattr__ = lambda self, name: Evil()",
+}.items():
+    row("true type", f"a singledispatchmethod's dispatcher {_name}", f"{_EVIL}class M(functools.singledispatchmethod):\n{_body}\nclass A: f = M()\nA().f(int)")
+row(
+    "true type",
+    "compared by a typed cache, with hashes made to fit",
+    """
+import functools, typing
+M = 2 ** 64
+P1, P2, P5 = 11400714785074694791, 14029467366897019727, 2870177450012600261
+I1, I2 = pow(P1, -1, M), pow(P2, -1, M)
+def step(acc, lane):
+    acc = (acc + lane * P2) % M
+    acc = (acc << 31 | acc >> 33) % M
+    return acc * P1 % M
+def back(acc):
+    acc = acc * I1 % M
+    return (acc >> 31 | acc << 33) % M    # acc_before + lane * P2
+def undo(acc, lane): return (back(acc) - lane * P2) % M
+def end(n): return n ^ (P5 ^ 3527539)
+# the hash of the true type, out of an alias
+acc = (hash(typing.Type[int]) - end(2)) % M
+acc = undo(acc, hash((int,)))
+h_type = (back(acc) - P5) * I2 % M
+class A: pass
+class X:
+    def __eq__(self, other): return True
+    def __hash__(self): return 5
+got = []
+class Z:
+    def __eq__(self, other):
+        got.append(other)
+        return False
+    def __hash__(self): return h_z
+target = (step(step(P5, hash(A)), h_type) + end(2)) % M
+acc = (target - end(4)) % M
+acc = undo(undo(acc, hash(Z)), hash(X))
+h_z = (back(acc) - step(P5, 5)) * I2 % M
+if h_z >= M // 2: h_z -= M
+@functools.lru_cache(typed=True)
+def f(*a): pass
+f(A)
+f(X(), Z())
+print('ESCAPED' if [T for T in got if T is not type(1) and T('X', (), {'a': 1}).a] else '')
+""",
+)

@@ -66,7 +66,7 @@ def test_a_collection_is_no_key() -> None:
     ["deque", None, [2]], ["deque", -1, [1]], ["deque", True, [1]], ["deque", "list", [1]], ["UserDict", None, [2]],
     ["Counter", None, [1]], ["Counter", 5, [2]], ["OrderedDict", "list", [2]], ["defaultdict", "eval", [2]],
     ["defaultdict", 1, [2]], ["defaultdict", "list", [1]], [None, None, [1]],
-    ["deque", None, [0]], ["deque", None, [9]],
+    ["deque", None, [0]], ["deque", None, [9]], ["deque", 2**63, [1]],
     ["deque", None, [-2]], ["deque", None, 1], ["deque", None], ["deque", None, [1], 1], ["deque", [1], [1]],
 ])  # fmt: skip
 def test_a_made_up_collection_is_refused(row: list[Any]) -> None:

@@ -26,7 +26,7 @@ from .guards import (
 )
 from .guards import private as private_guard
 from .names import GUARD, PATCHABLE, PRIVATES, Kind, is_matchable, kind_of
-from .ownership import PURE, UNDER_WAY, class_dict, describe, is_own_class, may_store, overridden, require_exact
+from .ownership import PURE, class_dict, describe, is_own_class, making, may_store, require_exact
 from .watched import read, watched
 
 __all__ = ["ABCMETA", "ALLOWED_BASES", "agent_builtins", "build_class", "make_print", "plain_print", "trim_match_args"]
@@ -188,16 +188,8 @@ def build_class(body: Callable[..., Any], name: str, /, *bases: Any, **keywords:
             raise TypeError(f"agents may not inherit from {describe(base)}")
     if "_simple" in keywords:
         raise TypeError("_simple=True would leave an enumeration half made: leave it out")
-    # Before there is a class: its bases' `__init_subclass__` would see it.
-    private = overridden(keywords.pop(PRIVATES, ()), resolved)
-    if private is not None:
-        text = f"class {name!r} may not define {private!r}: it is private to a library class it inherits from"
-        raise TypeError(text)
-    UNDER_WAY.append(resolved)
-    try:
+    with making(name, keywords.pop(PRIVATES, ()), resolved):
         cls: type = builtins.__build_class__(body, name, *bases, **keywords)
-    finally:
-        UNDER_WAY.remove(resolved)
     trim_match_args(cls)
     return cls
 

@@ -192,11 +192,11 @@ _CONTENTS: Final[dict[str, dict[str, Any]]] = {
     "fractions": _names(fractions, "Fraction"),
     "functools": _names(
         functools,
-        """Placeholder WRAPPER_ASSIGNMENTS WRAPPER_UPDATES cache cached_property cmp_to_key lru_cache partial
-        partialmethod reduce""",
+        """Placeholder WRAPPER_ASSIGNMENTS WRAPPER_UPDATES cache cached_property cmp_to_key partial partialmethod
+        reduce""",
     )
     | _replaced(
-        stdlib_functools, "singledispatch singledispatchmethod total_ordering update_wrapper wraps"
+        stdlib_functools, "lru_cache singledispatch singledispatchmethod total_ordering update_wrapper wraps"
     ),
     "graphlib": _names(graphlib, "CycleError") | _replaced(stdlib_graphlib, "TopologicalSorter"),
     "hashlib": _names(

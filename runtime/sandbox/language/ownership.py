@@ -4,16 +4,18 @@ Every class statement of agent code stores its module's `Mark` as the class's ``
 agents cannot), and every module of agent code keeps the mark in its namespace under a name that no source can spell.
 """
 
+import contextlib
 import types
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from enum import EnumType
 from typing import Any, Final
+from weakref import WeakKeyDictionary
 
 from .names import GUARD, INERT_PRIVATE, is_risky
 
 __all__ = [
     "MARK",
     "PURE",
-    "UNDER_WAY",
     "WRITABLE",
     "Mark",
     "class_dict",
@@ -23,9 +25,9 @@ __all__ = [
     "is_own_function",
     "is_own_module",
     "is_pure",
+    "making",
     "may_store",
     "namespace_of",
-    "overridden",
     "replaced_below",
     "require_exact",
     "require_own_class",
@@ -139,19 +141,19 @@ def describe(value: object) -> str:
     return f"{type.__dict__['__name__'].__get__(kind)!r} object"
 
 
-def overridden(names: Iterable[str], bases: Iterable[type]) -> str | None:
+def _overridden(names: Iterable[str], bases: Iterable[type]) -> str | None:
     """The first private name that replaces one of a foreign class among `bases`, or of a class of theirs.
 
     Args:
         names: The private names of the class body; those of the agent's own classes among `bases` are added, for a
-            mixin comes before the library's class too.
+            mixin comes before the library's class too, and those that its methods were told they may write there.
     """
     classes = [each for base in bases for each in class_mro(base)]
     foreign = [each for each in classes if not is_own_class(each)]
     makers = [each for base in bases for each in class_mro(type(base)) if each not in (type, object)]
     every = set(names)
     for each in filter(is_own_class, classes):
-        every.update(filter(is_risky, class_dict(each)))
+        every.update(filter(is_risky, class_dict(each)), _PROMISED.get(each, ()))
     for name in sorted(every - INERT_PRIVATE):
         if any(name in class_dict(each) for each in makers):
             return name
@@ -162,15 +164,49 @@ def overridden(names: Iterable[str], bases: Iterable[type]) -> str | None:
 
 
 # The bases of the classes whose bodies run at this moment: what a body writes into a base counts as written before.
-UNDER_WAY: Final[list[tuple[type, ...]]] = []
+_UNDER_WAY: Final[list[tuple[type, ...]]] = []
+
+# Private names that may have been written into an agent's class since they were checked: a method's when it is entered,
+# those of ``+=`` before the right side is computed. What makes a class in between finds them here.
+_PROMISED: Final[WeakKeyDictionary[type, set[str]]] = WeakKeyDictionary()
+
+
+# What the makers of classes write into each class, and believe afterwards: a class without its own cache would use, and
+# spoil, that of the library's class that it inherits from; an enumeration fills what its `_member_type_` makes.
+_KEPT_BY_MAKERS: Final = frozenset({"_abc_impl"})
+
+
+@contextlib.contextmanager
+def making(name: object, names: Iterable[str], bases: tuple[type, ...]) -> Iterator[None]:
+    """Around whatever makes a class of `bases` with the private `names`: nothing in it may replace a library's.
+
+    Raises:
+        TypeError: A method or attribute would step into a library class's private workings.
+    """
+    # Before there is a class: its bases' `__init_subclass__` would see it.
+    private = _overridden(names, bases)
+    if private is not None:
+        text = f"class {name!r} may not define {private!r}: it is private to a library class it inherits from"
+        raise TypeError(text)
+    _UNDER_WAY.append(bases)
+    try:
+        yield
+    finally:
+        _UNDER_WAY.remove(bases)
 
 
 def replaced_below(cls: type, name: str) -> bool:
-    """Whether private `name`, written into class `cls`, would replace a library's in a class that has both."""
+    """Whether private `name`, written into class `cls`, would replace a library's in a class that has both.
+
+    Where it would not, no class that has both can be made any more.
+    """
+    if name in _KEPT_BY_MAKERS or (issubclass(type(cls), EnumType) and name.endswith("_")):
+        return True
     below = [cls]
     for each in below:  # grows while we walk
         below += type.__subclasses__(each)
-    under_way = [bases for bases in UNDER_WAY if any(cls in class_mro(base) for base in bases)]
-    return any(overridden((name,), (each,)) == name for each in below) or any(
-        overridden((name,), bases) == name for bases in under_way
-    )
+    under_way = [bases for bases in _UNDER_WAY if any(cls in class_mro(base) for base in bases)]
+    if any(_overridden((name,), bases) == name for bases in (*((each,) for each in below), *under_way)):
+        return True
+    _PROMISED.setdefault(cls, set()).add(name)
+    return False

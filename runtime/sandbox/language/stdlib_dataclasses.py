@@ -15,13 +15,14 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from .facade import Facade
-from .names import Kind, is_dunder, is_matchable, kind_of
+from .names import Kind, is_dunder, is_matchable, is_risky, kind_of
 from .ownership import (
     MARK,
     class_dict,
     class_mro,
     describe,
     is_own_class,
+    making,
     namespace_of,
     require_exact,
     require_own_class,
@@ -48,6 +49,12 @@ def check_field_name(name: Any) -> str:
 _OPTIONS: Final = frozenset(
     "init repr eq order unsafe_hash frozen match_args kw_only slots weakref_slot".split()
 )
+
+
+def _settled(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options as plain yes and no: an agent's object could be false to our check, and true to the library."""
+    require_exact(options)
+    return {name: bool(value) for name, value in options.items()}
 
 
 class _Text:
@@ -86,7 +93,7 @@ def dataclass(cls: Any = None, /, **options: Any) -> Any:
     if cls is None:
         return lambda cls: dataclass(cls, **options)
     require_own_class(cls, "dataclass")
-    require_exact(options)
+    options = _settled(options)
     annotations = class_dict(cls).get("__annotations__", {})
     texts = {name: text for name, text in annotations.items() if isinstance(text, str)}
     namespace = namespace_of(class_dict(cls)["__module__"])
@@ -156,7 +163,7 @@ def make_dataclass(
 ) -> Any:
     """`dataclasses.make_dataclass`; the names in `fields` and `namespace` are held to what a class body may bind."""
     # Copied first, each once: an agent's mapping could say one thing to a check and another when it is used.
-    require_exact(options)
+    options = _settled(options)
     listed = [field if isinstance(field, str) else tuple(field) for field in fields]
     bases, namespace = tuple(bases), dict(namespace or {})
     if unknown := options.keys() - _OPTIONS - {"module"}:
@@ -173,7 +180,8 @@ def make_dataclass(
     inherited = itertools.chain.from_iterable(map(class_mro, bases))
     is_guarded = _guards_matching(inherited, names, options)
     namespace["__doc__"] = _PLACEHOLDER
-    made = dataclasses.make_dataclass(cls_name, listed, bases=bases, namespace=namespace, **options)
+    with making(cls_name, filter(is_risky, (*names, *namespace)), bases):
+        made = dataclasses.make_dataclass(cls_name, listed, bases=bases, namespace=namespace, **options)
     _document(made)
     mark = caller_mark()
     if mark is not None:
@@ -196,12 +204,23 @@ def astuple(instance: Any, *, tuple_factory: Callable[[list[Any]], Any] = tuple)
 
 
 def replace(instance: Any, /, **changes: Any) -> Any:
-    """`dataclasses.replace`; the fields are those of the class, not what the instance's ``__dict__`` claims."""
+    """`dataclasses.replace`; the fields are those of the class.
+
+    The library takes what the instance's ``__dict__`` says instead, and reads whatever a field there names.
+    """
     _require_instance(instance, "replace")
-    own = getattr(instance, "__dict__", {})
-    if "__dataclass_fields__" in own or any(type(name) is not str for name in own):
-        raise TypeError("replace() reads the fields of the class: take __dataclass_fields__ out of the instance")
-    return dataclasses.replace(instance, **changes)
+    fields = type(instance).__dataclass_fields__.values()
+    if any(not field.init and field.name in changes for field in fields):
+        # It has the words for it, and looks no further.
+        raise ValueError("fields that are declared with init=False cannot be specified with replace()")
+    for field in fields:
+        kind = field._field_type
+        if kind is dataclasses._FIELD_CLASSVAR or not field.init or field.name in changes:  # type: ignore[attr-defined]
+            continue
+        if kind is dataclasses._FIELD_INITVAR and field.default is dataclasses.MISSING:  # type: ignore[attr-defined]
+            raise ValueError(f"InitVar {field.name!r} must be specified with replace()")
+        changes[field.name] = getattr(instance, field.name)
+    return type(instance)(**changes)
 
 
 def _is_instance(value: Any) -> bool:

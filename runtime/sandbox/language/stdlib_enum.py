@@ -8,7 +8,8 @@ import enum
 from typing import Any
 
 from .builtin_table import ALLOWED_BASES
-from .ownership import describe, is_own_class, require_exact
+from .names import is_risky
+from .ownership import describe, is_own_class, making, require_exact
 from .stdlib_dataclasses import caller_mark, check_field_name
 
 __all__ = ["Enum", "Flag", "IntEnum", "IntFlag", "StrEnum"]
@@ -28,10 +29,14 @@ class _AgentEnumType(enum.EnumType):
             raise TypeError("write one list of names: Enum('Color', ['RED', 'GREEN'])")
         checked = _checked_names(names[0] if names else options.pop("names"))
         mixin = options.get("type")
-        if mixin is not None and not (mixin in ALLOWED_BASES or is_own_class(mixin)):
+        # A class, before it is looked up: an agent's object could claim to be one that stands there.
+        is_class = issubclass(type(mixin), type)
+        if mixin is not None and not (is_class and (mixin in ALLOWED_BASES or is_own_class(mixin))):
             raise TypeError(f"agents may not inherit from {describe(mixin)}")
         options.update(module=caller_mark(), qualname=None)
-        return super().__call__(value, checked, **options)
+        privates = filter(is_risky, (each if type(each) is str else each[0] for each in checked))
+        with making(value, privates, (cls,) if mixin is None else (mixin, cls)):
+            return super().__call__(value, checked, **options)
 
 
 def _checked_names(names: Any) -> Any:

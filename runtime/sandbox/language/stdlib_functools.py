@@ -12,7 +12,7 @@ import typing
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
-from .guards import TYPE, store, write_name
+from .guards import TYPE, store, type_of, write_name
 from .ownership import is_own_function, may_store, require_own_class
 from .watched import read
 
@@ -22,6 +22,7 @@ __all__ = [
     "dataclass_transform",
     "final",
     "get_origin",
+    "lru_cache",
     "methodcaller",
     "no_type_check",
     "runtime_checkable",
@@ -64,6 +65,34 @@ def update_wrapper(
 def wraps(wrapped: Any, assigned: Iterable[str] = _COPIED, updated: Iterable[str] = ("__dict__",)) -> Any:
     """A decorator that makes a wrapper look like `wrapped` (see `update_wrapper`)."""
     return lambda wrapper: update_wrapper(wrapper, wrapped, assigned, updated)
+
+
+def lru_cache(maxsize: Any = 128, typed: Any = False) -> Any:
+    """`functools.lru_cache`; with `typed`, it tells arguments apart by the types that agents have.
+
+    The library's keys then hold true types beside the arguments, and keys are compared item by item. With a hash made
+    to fit, an agent's argument is compared with the type of a class: with `type` itself.
+    """
+    if callable(maxsize):
+        return _typed_cache(maxsize, 128) if typed else functools.lru_cache(maxsize)
+    return (lambda function: _typed_cache(function, maxsize)) if typed else functools.lru_cache(maxsize)
+
+
+def _typed_cache(function: Callable[..., Any], maxsize: Any) -> Any:
+    def call(types: tuple[Any, ...], /, *arguments: Any, **keywords: Any) -> Any:
+        return function(*arguments, **keywords)
+
+    by_types = functools.lru_cache(maxsize)(call)
+
+    def cached(*arguments: Any, **keywords: Any) -> Any:
+        types = tuple([type_of(value) for value in (*arguments, *keywords.values())])
+        return by_types(types, *arguments, **keywords)
+
+    made: Any = functools.update_wrapper(cached, function) if is_own_function(function) else cached
+    made.__wrapped__ = function
+    made.cache_info, made.cache_clear = by_types.cache_info, by_types.cache_clear
+    made.cache_parameters = lambda: {**by_types.cache_parameters(), "typed": True}
+    return made
 
 
 def total_ordering(cls: Any) -> Any:
@@ -128,15 +157,32 @@ class singledispatchmethod:
 
     def register(self, cls: Any, method: Callable[..., Any] | None = None) -> Any:
         """Add an implementation for `cls`, or for the class that annotates its first parameter after `self`."""
-        return self._dispatcher.register(cls, method)
+        return _dispatcher_of(self).register(cls, method)
 
     def __get__(self, instance: Any, owner: Any = None) -> Callable[..., Any]:
+        dispatch = _dispatcher_of(self).dispatch
+
         def method(*arguments: Any, **keywords: Any) -> Any:
-            found = self._dispatcher.dispatch(type(arguments[0]))
+            found = dispatch(type(arguments[0]))
             bound = found.__get__(instance, owner) if hasattr(type(found), "__get__") else found
             return bound(*arguments, **keywords)
 
         return method
+
+
+_DISPATCHER: Final[Any] = singledispatchmethod.__dict__["_dispatcher"]
+
+
+def _dispatcher_of(method: singledispatchmethod) -> _Dispatcher:
+    """What `method` was made with.
+
+    A dispatcher is given the true types of arguments, `type` itself when one is a class. An agent's subclass could
+    offer another object by its `__getattr__`, or in a state that travelled.
+    """
+    dispatcher = _DISPATCHER.__get__(method)
+    if type(dispatcher) is not _Dispatcher:
+        raise TypeError("a singledispatchmethod without its function: call its __init__")
+    return dispatcher
 
 
 # --- operator --------------------------------------------------------------------------------------------------------
