@@ -209,13 +209,13 @@ def replace(instance: Any, /, **changes: Any) -> Any:
     The library takes what the instance's ``__dict__`` says instead, and reads whatever a field there names.
     """
     _require_instance(instance, "replace")
-    fields = type(instance).__dataclass_fields__.values()
-    if any(not field.init and field.name in changes for field in fields):
-        # It has the words for it, and looks no further.
-        raise ValueError("fields that are declared with init=False cannot be specified with replace()")
-    for field in fields:
+    for field in type(instance).__dataclass_fields__.values():
         kind = field._field_type
-        if kind is dataclasses._FIELD_CLASSVAR or not field.init or field.name in changes:  # type: ignore[attr-defined]
+        if kind is dataclasses._FIELD_CLASSVAR:  # type: ignore[attr-defined]
+            continue
+        if not field.init and field.name in changes:
+            raise ValueError(f"field {field.name} is declared with init=False, it cannot be specified with replace()")
+        if not field.init or field.name in changes:
             continue
         if kind is dataclasses._FIELD_INITVAR and field.default is dataclasses.MISSING:  # type: ignore[attr-defined]
             raise ValueError(f"InitVar {field.name!r} must be specified with replace()")
