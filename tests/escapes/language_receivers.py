@@ -275,3 +275,21 @@ f(X(), Z())
 print('ESCAPED' if [T for T in got if T is not type(1) and T('X', (), {'a': 1}).a] else '')
 """,
 )
+
+row(
+    "library class",
+    "a fraction's hash from a cache",
+    """
+import fractions, numbers
+class N(int):
+    def __hash__(self): return hash(5)
+    def __eq__(self, other): return True
+class R:
+    numerator = N(7)
+    denominator = 1
+numbers.Rational.register(R)
+hash(fractions.Fraction(R()))
+print('ESCAPED' if hash(fractions.Fraction(5)) != 5 else '')
+""",
+    alone=False,  # that cache is there since Python 3.12
+)

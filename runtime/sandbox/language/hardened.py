@@ -6,6 +6,7 @@ next module's ``re.compile("abc")`` gives. Keys of the exact type cannot lie. Im
 
 import _strptime  # type: ignore[import-not-found]
 import dataclasses
+import fractions
 import functools
 import operator
 import re
@@ -104,6 +105,8 @@ def _uncached(value: Any) -> Any:
 
 _mend_re()
 _mend_typing()
+if hasattr(fractions, "_hash_algorithm"):  # since Python 3.12: its keys are numerators of any class
+    fractions._hash_algorithm = fractions._hash_algorithm.__wrapped__
 _strptime._strptime = _with_exact(_strptime._strptime)
 # One for all fields without metadata, and behind a view that gives its dict away.
 dataclasses._EMPTY_METADATA = types.MappingProxyType(Frozen({}))  # type: ignore[attr-defined]
