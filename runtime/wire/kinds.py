@@ -41,7 +41,7 @@ class Kind:
     PORTABLE_LIKE: Final = 10  # number of an earlier PORTABLE row of the same class, values
     EXCEPTION: Final = 11  # type name, text, args, list of attribute names, values
     NAMED: Final = 12  # number of the manifest, module, qualified name: a class, function or enum member of mobile code
-    COLLECTION: Final = 13  # name, parameter, a LIST or DICT row of its own: of the module `collections`
+    COLLECTION: Final = 13  # name, parameter, a LIST or DICT row of its own: see `collected`
 
 
 class Tag:

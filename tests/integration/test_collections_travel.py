@@ -1,12 +1,14 @@
 """An agent that remembers in Counters, deques and defaultdicts comes home with them, and hands them over."""
 
 from collections import Counter, OrderedDict, defaultdict, deque
+from random import Random
 from typing import Any
 
 import emporion
 from emporion.tests.harbour import Harbour
 
 AGENT = """
+import random
 from collections import Counter, OrderedDict, defaultdict, deque
 
 class Agent:
@@ -15,6 +17,7 @@ class Agent:
         self.shelves = defaultdict(list)
         self.order = OrderedDict(first=1)
         self.recent = deque(maxlen=2)
+        self.dice = random.Random(5)
 
     def visit(self):
         self.counts.update(["tea", "map", "tea"])
@@ -22,6 +25,7 @@ class Agent:
         self.order.move_to_end("first")
         self.order["last"] = 2
         self.recent.extend([1, 2, 3])
+        self.rolled = [self.dice.randint(1, 6) for _ in range(5)]
         return self.counts, self.shelves, self.recent
 """
 
@@ -47,3 +51,6 @@ def test_an_agent_comes_home_with_its_collections(harbour: Harbour) -> None:
     assert home.shelves["new"] == []
     assert (type(home.order), list(home.order)) == (OrderedDict, ["first", "last"])
     assert (home.recent, home.recent.maxlen) == (deque([2, 3]), 2)
+
+    dice = Random(5)
+    assert [*home.rolled, home.dice.randint(1, 6)] == [dice.randint(1, 6) for _ in range(6)]

@@ -1,6 +1,7 @@
-"""The containers of the module `collections`, into rows and back."""
+"""The containers of the module `collections`, and generators of random numbers, into rows and back."""
 
 from collections import Counter, OrderedDict, defaultdict, deque
+from random import Random
 from typing import Any
 
 import pytest
@@ -51,10 +52,32 @@ def test_what_a_collection_would_lose_is_refused() -> None:
     counted.note = "mine"
 
     assert "attributes of its own" in str(refuse([counted]))
+    noted: Any = Random()
+    noted.note = "mine"
+    assert "attributes of its own" in str(refuse(noted))
     assert refuse([defaultdict(lambda: 0)]).path == "args[0][0]"
     assert "setdefault()" in str(refuse(defaultdict(Spoon)))
     assert refuse(OrderedDict(a=[Spoon()])).path == "args[0]['a'][0]"
     assert refuse(deque([0, Spoon()])).path == "args[0][1]"
+
+
+def test_a_generator_of_random_numbers_goes_on_where_it_was() -> None:
+    one = Random(7)
+    one.gauss()
+    back, same = trip(one, [one])
+
+    assert same[0] is back
+    assert [back.gauss(), back.random(), back.randrange(9)] == [one.gauss(), one.random(), one.randrange(9)]
+
+
+@pytest.mark.parametrize("state", [
+    [], [3], [3, None], [2, *range(625), None], [3, *range(624), None], [3, *range(624), 999, None],
+    [3, *range(624), -1, None], [3, *["a"] * 625, None], [3, *[-1] * 624, 5, None], [3, *range(624), 5, "x"],
+    [3, *range(624), 5, [2]],
+])  # fmt: skip
+def test_a_generator_that_cannot_go_on_is_refused(state: list[Any]) -> None:
+    with pytest.raises(ProtocolError, match="a Random that cannot go on from there"):
+        decode([[0]], [Kind.COLLECTION, "Random", None, [1]], [Kind.LIST, *state], [Kind.LIST])
 
 
 def test_a_collection_is_no_key() -> None:
