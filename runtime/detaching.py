@@ -127,10 +127,13 @@ class Ticket:
                 status = peer.take(answer, came)
             except NamingError:
                 self._let_go(peer)
-                raise
+                if not self._came and self._raised is None:
+                    raise
+                return self._status  # another thread has fetched it meanwhile, and let the host forget
             if status not in (RUNNING, "done", "failed"):
                 raise ProtocolError("the host gave no status of a call")
-            self._status = status
+            if status != RUNNING:  # an answer that is older than another thread's is no news
+                self._status = status
         return self._status
 
     def _fetch(self, until_s: float | None) -> None:

@@ -182,6 +182,24 @@ def test_many_threads_may_wait_for_one_ticket(harbour: Harbour) -> None:
     assert all(one is results[0] for one in results)
 
 
+def test_a_thread_that_asks_when_another_has_fetched_the_result_gets_it_too(
+    harbour: Harbour, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticket = emporion.dispatch(harbour.stage(look).go, harbour.library.agent(AGENT))
+    ask = ticket._ask
+    others: list[Any] = []
+
+    def ask_late(until_s: float | None, method: str, *args: Any) -> Any:
+        if not others:
+            others.append(None)
+            others[0] = in_thread(ticket.result)()
+        return ask(until_s, method, *args)
+
+    monkeypatch.setattr(ticket, "_ask", ask_late)
+    assert ticket.result(30) is others[0]
+    assert ticket.status() == "done"
+
+
 def test_nobody_elses_ticket_can_be_asked_for(harbour: Harbour) -> None:
     verifiers = emporion.Verifiers({"nora": "of nora", "otto": "of otto"}, iterations=4096)
     with emporion.Host("emporion+tcp://127.0.0.1:0", passphrases=verifiers) as host:
