@@ -38,8 +38,8 @@ if TYPE_CHECKING:
     from .runtime.wire.portable import portable
     from .validators.code import CodeValidator
     from .validators.connection import Connection, ConnectionValidator
+    from .validators.connection.verifiers import Verifiers
     from .validators.verdict import ACCEPT, Verdict, deny
-    from .validators.verifiers import Verifiers
 
 __all__ = [
     # serving
@@ -100,7 +100,7 @@ _HOMES: Final = {
     "Ticket": "runtime.detaching",
     "URI": "runtime.connection.uri",
     "Verdict": "validators.verdict",
-    "Verifiers": "validators.verifiers",
+    "Verifiers": "validators.connection.verifiers",
     "caller": "runtime.context",
     "connect": "runtime.client",
     "deny": "validators.verdict",

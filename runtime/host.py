@@ -19,7 +19,7 @@ from typing import Any, Final
 from ..errors import ConfigurationError, EmporionError, VisitEnded
 from ..validators.code import CodeValidator
 from ..validators.connection import Connection, ConnectionValidator
-from ..validators.verifiers import Verifiers
+from ..validators.connection.verifiers import Verifiers
 from .allowances import Allowances, IdentityLimits
 from .code.admission import Admission, Realm
 from .code.disk import DiskCodeStore
@@ -297,6 +297,7 @@ class Host:
 
     def left(self, guest: GuestPeer, error: EmporionError) -> None:
         """A client's connection is over."""
+        guest.connection.closed = True
         with self._lock:
             self._guests.pop(guest, None)
         log.info("%s left: %s", guest.where, error)

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from ...errors import ConfigurationError, ConnectionDenied, DenyReason, ProtocolError
 from ...validators.connection import Connection, ConnectionValidator, Credentials
-from ...validators.scram import BOUND, NONCE_BYTES, UNBOUND, Exchange
+from ...validators.connection.scram import BOUND, NONCE_BYTES, UNBOUND, Exchange
 from ...validators.verdict import Verdict, deny, read_verdict
 from .handshake_messages import (
     ANONYMOUS,
@@ -172,6 +172,7 @@ class HostHandshake:
         """TOKEN is here: decide, then prove ourselves."""
         assert self._hello is not None
         self._judge("accept_identification", self._host, self._connection, token, self._challenge)
+        self._judge("accept_identity", self._host, self._connection)
         self.codec = next((name for name in self._hello.codecs if name in self._codecs), "")
         proof = self._make("create_host_proof", self._host, self._connection, token, self._challenge)
         return self._encode("create_host_proof", Welcome(proof, self._codecs))
@@ -180,6 +181,7 @@ class HostHandshake:
         self._forget()
         if not self.codec:  # the client reads the same list in WELCOME, and tells its user
             self._state = State.CLOSED
+            self._connection.closed = True
             self.failed = ConnectionDenied(DenyReason.UNSPECIFIED, f"no codec in common: only {self._codecs} here")
             _log.warning("denied %s: no codec in common, it offers only others than %s", self._who(), self._codecs)
             return
@@ -221,6 +223,7 @@ class HostHandshake:
     def _close(self) -> None:
         self._state = State.CLOSED
         self._connection.identity = None
+        self._connection.closed = True
         self._forget()
 
     def _forget(self) -> None:

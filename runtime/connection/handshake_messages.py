@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from ...errors import DenyReason, ProtocolError
-from ...validators.scram import NONCE_BYTES, Exchange, ScramChallenge
-from ...validators.verifiers import MAX_LOGIN_BYTES
+from ...validators.connection.scram import NONCE_BYTES, Exchange, ScramChallenge
+from ...validators.connection.verifiers import MAX_LOGIN_BYTES
 
 __all__ = [
     "ANONYMOUS",

@@ -210,6 +210,7 @@ class HalfOpen:
             if self._over:
                 return
             self._over = True
+        self._connection.closed = True
         self._listener.forget(self)
         self._listener.parking.remove(self._fd)
         log.info("closed %s before it was let in: %s", self._connection.address, why)

@@ -28,7 +28,7 @@ from emporion.runtime.connection.tls import (
     server_context,
 )
 from emporion.validators.connection import Connection, ConnectionValidator, Credentials
-from emporion.validators.verifiers import Verifiers
+from emporion.validators.connection.verifiers import Verifiers
 
 PASSPHRASE = Credentials(None, "correct horse")
 TIMEOUT_S = 10

@@ -23,7 +23,7 @@ from emporion.runtime.connection.handshake_messages import (
     encode,
 )
 from emporion.validators.connection import Connection, ConnectionValidator, Credentials
-from emporion.validators.verifiers import Verifiers
+from emporion.validators.connection.verifiers import Verifiers
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from emporion.errors import ConfigurationError, ConnectionDenied, DenyReason
 from emporion.validators.connection import Connection, ConnectionValidator, Credentials
-from emporion.validators.scram import Exchange, ScramChallenge
+from emporion.validators.connection.scram import Exchange, ScramChallenge
+from emporion.validators.connection.verifiers import Verifiers
 from emporion.validators.verdict import read_verdict
-from emporion.validators.verifiers import Verifiers
 
 VERIFIERS = Verifiers({"ann": "correct horse"}, iterations=4096)
 EXCHANGE = Exchange(login="", client_nonce=b"1" * 18, host_nonce=b"2" * 18, binding=b"certificate", context=b"c" * 32)

@@ -31,8 +31,8 @@ from emporion.runtime.connection.handshake_messages import (
     encode,
 )
 from emporion.validators.connection import Connection, ConnectionValidator, Credentials
-from emporion.validators.scram import MAX_ITERATIONS, ScramChallenge
-from emporion.validators.verifiers import Verifiers
+from emporion.validators.connection.scram import MAX_ITERATIONS, ScramChallenge
+from emporion.validators.connection.verifiers import Verifiers
 
 RIGHT = Credentials(None, "correct horse")
 VERIFIERS = Verifiers(["another one", "correct horse"], iterations=4096)

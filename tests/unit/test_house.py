@@ -38,7 +38,7 @@ SANS_IO = [
     "runtime/wire/scan.py",
     "runtime/wire/values.py",
     "validators/consignment.py",
-    "validators/scram.py",
+    "validators/connection/scram.py",
 ]
 WAITING = {"asyncio", "multiprocessing", "os", "queue", "select", "selectors", "signal", "socket", "ssl", "subprocess",
            "threading", "time"}

@@ -5,7 +5,7 @@ from base64 import b64decode
 from dataclasses import replace
 
 import pytest
-from emporion.validators.scram import (
+from emporion.validators.connection.scram import (
     Exchange,
     auth_message,
     client_proof,

@@ -2,9 +2,9 @@
 
 import pytest
 from emporion.errors import ConfigurationError
-from emporion.validators import verifiers as module
-from emporion.validators.scram import client_proof, prepare, proves, stretch
-from emporion.validators.verifiers import Verifiers
+from emporion.validators.connection import verifiers as module
+from emporion.validators.connection.scram import client_proof, prepare, proves, stretch
+from emporion.validators.connection.verifiers import Verifiers
 
 MESSAGE = b"what both ends saw"
 FEW = 4096

@@ -5,7 +5,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ..errors import ConfigurationError, ConnectionDenied, DenyReason
+from ...errors import ConfigurationError, ConnectionDenied, DenyReason
+from ..verdict import ACCEPT, Verdict, deny
 from .scram import (
     MAX_ITERATIONS,
     MIN_ITERATIONS,
@@ -17,7 +18,6 @@ from .scram import (
     server_signature,
     stretch,
 )
-from .verdict import ACCEPT, Verdict, deny
 from .verifiers import Verifier, Verifiers
 
 if TYPE_CHECKING:
@@ -63,6 +63,7 @@ class Connection:
         self.identity: str | None = None  # label or login, once proved
         self.exchange: Exchange | None = None  # while the handshake runs
         self.verifier: Verifier | None = None  # the one that matched, from accept_identification to create_host_proof
+        self.closed = False  # it is over, or was never let in; nothing more comes from it
         self._on_close = on_close
 
     def attach(self, on_close: Callable[[str], object]) -> None:
@@ -130,6 +131,13 @@ class ConnectionValidator:
         if connection.verifier is None:
             return deny(DenyReason.SECURITY, why)
         connection.identity = connection.verifier.label
+        return ACCEPT
+
+    def accept_identity(self, host: HostView, connection: Connection) -> bool | Verdict:
+        """The token was right, and `connection.identity` is who it is: may it come in now? The host's last word.
+
+        By default everybody may. This is the place for rules about identities that leave the proof itself alone.
+        """
         return ACCEPT
 
     def create_host_proof(self, host: HostView, connection: Connection, token: Any, challenge: Any) -> Any:

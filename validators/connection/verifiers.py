@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from ..errors import ConfigurationError
+from ...errors import ConfigurationError
 from .scram import DEFAULT_ITERATIONS, DIGEST_BYTES, MAX_ITERATIONS, MIN_ITERATIONS, Keys, prepare, proves, stretch
 
 __all__ = ["MAX_LOGIN_BYTES", "MAX_TRIED", "Verifier", "Verifiers"]

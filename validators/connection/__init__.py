@@ -1,0 +1,5 @@
+"""Who may connect: the steps of the handshake, and what they go by."""
+
+from .steps import Connection, ConnectionValidator, Credentials, HostView
+
+__all__ = ["Connection", "ConnectionValidator", "Credentials", "HostView"]
