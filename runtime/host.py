@@ -25,14 +25,10 @@ from .code.admission import Admission, Realm
 from .code.disk import DiskCodeStore
 from .code.store import CodeStore, MemoryCodeStore
 from .compiler import compile_jailed
-from .connection.channel import Channel
-from .connection.driver import Driver
-from .connection.handshake import HostHandshake
-from .connection.listener import Listener, open_socket
-from .connection.tls import TLS, HostTLS, server_context
-from .connection.transport import Transport
+from .connection.listener import open_socket
+from .connection.tls import TLS, server_context
 from .connection.uri import TLS_SCHEME, UNIX, URI, Listen
-from .events import one_line
+from .doors import Doors
 from .exposure import interface_of
 from .guests import GuestPeer, Registration
 from .jails import Jails
@@ -46,7 +42,6 @@ __all__ = ["Host"]
 
 log = logging.getLogger("emporion.host")
 
-MAX_FRAME_BYTES: Final = 64 * 1024 * 1024  # one message of an accepted client, blobs included
 SPARES: Final = 4  # warm sandboxes, of 1.6 MB of their own each: what comes in a burst finds one ready
 
 
@@ -101,7 +96,7 @@ class Host:
             raise ConfigurationError(f"max_connections={max_connections!r}: a positive number is needed")
         if threads is not None and (type(threads) is not int or threads < 1):
             raise ConfigurationError(f"threads={threads!r}: a positive number is needed, or None")
-        self._codecs = _known_codecs(codecs)
+        codecs = _known_codecs(codecs)
         self.verifiers = _verifiers(passphrases)
         self.allow_anonymous = allow_anonymous or (place.scheme == UNIX and passphrases is None)
         self.max_connections = max_connections
@@ -115,17 +110,15 @@ class Host:
         self._limits = limits
         self._isolation = _checked_isolation(isolation, modules, place)
         allowances = Allowances(identity_limits)
-        self._advertise = None if advertise is None else Listen.parse(advertise)
-        self._validator = connection_validator or ConnectionValidator()
+        shown = None if advertise is None else Listen.parse(advertise)
         self._lock = threading.RLock()
         self._registrations: dict[str, Registration] = {}
         self._by_identity: dict[int, Registration] = {}
-        self._guests: dict[GuestPeer, None] = {}
         self._jails = Jails(spares=SPARES)
         self._closed = threading.Event()  # somebody wants the host to end
         self._ended = False
         self._serving = False
-        self._tls: HostTLS | None = server_context(tls, state_dir) if place.scheme == TLS_SCHEME else None
+        host_tls = server_context(tls, state_dir) if place.scheme == TLS_SCHEME else None
         self._code: CodeStore = MemoryCodeStore() if state_dir is None else DiskCodeStore(state_dir)
         try:
             sock = open_socket(place)
@@ -136,17 +129,19 @@ class Host:
         self.office = Office(
             admission, self._jails.of, self.registration_of, self._later, self._refill, allowances.limits
         )
-        self._port = 0 if place.scheme == UNIX else sock.getsockname()[1]
         self._parking = Parking("emporion-host")
         self._workers = Workers(threads or DEFAULT_THREADS, "emporion-host")
         self.tickets = Tickets(self._workers.submit, threads or DEFAULT_THREADS)
-        self._listener = Listener(
+        self._doors = Doors(
+            self,
+            place,
             sock,
-            self._tls,
+            tls=host_tls,
+            advertise=shown,
+            validator=connection_validator or ConnectionValidator(),
+            codecs=codecs,
             parking=self._parking,
             workers=self._workers,
-            handshake=self._handshake,
-            admitted=self._admitted,
         )
 
     # --- objects ------------------------------------------------------------------------------------------------
@@ -154,7 +149,7 @@ class Host:
     @property
     def uri(self) -> URI:
         """Where this host is, without an object's name."""
-        return self._uri("")
+        return self._doors.uri("")
 
     @property
     def code(self) -> CodeStore:
@@ -194,7 +189,7 @@ class Host:
             raise ConfigurationError("code_validator= takes a callable (name, module, address) -> bool or Verdict")
         isolation = _checked_isolation(isolation or self._isolation, modules, self._place)
         name = secrets.token_urlsafe(16) if name is None else name
-        uri = self._uri(name)
+        uri = self._doors.uri(name)
         lock = threading.RLock() if synchronized else None
         realm = Realm(name, code_validator, limits or self._limits, isolation, lock)
         registration = Registration(obj, interface, realm)
@@ -239,19 +234,11 @@ class Host:
             raise ConfigurationError(f"{obj_or_name!r:.200} is not registered here")
         return found
 
-    def _uri(self, name: str) -> URI:
-        if self._place.scheme == UNIX:
-            return URI(scheme=UNIX, path=self._place.path, name=name)
-        host, port = (self._place.host, self._port) if self._advertise is None else (
-            self._advertise.host, self._advertise.port or self._port)
-        mark = self._tls.fingerprint if self._tls is not None and self._tls.self_made else ""
-        return URI(scheme=self._place.scheme, host=host, port=port, name=name, fingerprint=mark)
-
     # --- connections --------------------------------------------------------------------------------------------
 
     def set_connection_validator(self, validator: ConnectionValidator) -> None:
         """Change who decides about connections; holds for the next one."""
-        self._validator = validator
+        self._doors.validator = validator
 
     def set_allowed_identifications(self, passphrases: Sequence[str] | Mapping[str, str] | None) -> None:
         """Change the passphrases; connections that are open stay. None needs ``allow_anonymous=True``."""
@@ -265,42 +252,11 @@ class Host:
 
     def connections(self) -> list[Connection]:
         """The accepted connections that are open now."""
-        with self._lock:
-            return [guest.connection for guest in self._guests]
-
-    def _handshake(self, connection: Connection) -> HostHandshake:
-        binding = None if self._tls is None else self._tls.binding
-        return HostHandshake(self._validator, host=self, connection=connection, binding=binding,
-                             codecs=self._codecs, random=secrets.token_bytes)
-
-    def _admitted(self, transport: Transport, connection: Connection, handshake: HostHandshake) -> None:
-        who = "anonymous" if connection.identity is None else connection.identity
-        guest = GuestPeer(self, connection, f"{who}@{connection.address[0]}:{connection.address[1]}")
-        channel = Channel(
-            transport,
-            codecs=[CODECS[name] for name in self._codecs],
-            max_frame_bytes=MAX_FRAME_BYTES,
-            trailing=handshake.trailing,
-        )
-        guest.driver = Driver(channel, guest, initiator=False, parking=self._parking, workers=self._workers)
-        connection.attach(lambda reason: self._expel(guest, reason))
-        with self._lock:
-            full = len(self._guests) >= self.max_connections  # handshakes run side by side: this is the last word
-            self._guests[guest] = None
-        if full or self._closed.is_set():
-            guest.close("the host is full" if full else "the host is closing")
-        guest.driver.start()
-
-    def _expel(self, guest: GuestPeer, reason: str) -> None:
-        log.info("%s is sent away: %s", guest.where, one_line(reason))
-        guest.close("the host closed this connection")
+        return self._doors.connections()
 
     def left(self, guest: GuestPeer, error: EmporionError) -> None:
         """A client's connection is over."""
-        guest.connection.closed = True
-        with self._lock:
-            self._guests.pop(guest, None)
-        log.info("%s left: %s", guest.where, error)
+        self._doors.left(guest, error)
 
     # --- visits -------------------------------------------------------------------------------------------------
 
@@ -323,7 +279,7 @@ class Host:
             if self._serving:
                 return
             self._serving = True
-        self._listener.start()
+        self._doors.open()
         walls = "" if self._isolation.is_whole else f"; WEAKENED for testing: {self._isolation}"
         log.info("serving at %s%s", self.uri, walls)
         with self._lock:
@@ -351,9 +307,9 @@ class Host:
 
     def drain(self, timeout_s: float) -> bool:
         """Let nobody new in and wait for the calls that run; False when some still do after `timeout_s`."""
-        self._listener.stop()
+        self._doors.stop()
         until_s = time.monotonic() + timeout_s
-        while self.tickets.busy or any(guest.busy for guest in list(self._guests)):
+        while self.tickets.busy or self._doors.busy:
             if time.monotonic() >= until_s:
                 return False
             time.sleep(0.01)  # no event would be cheaper than this poll: it runs once in a host's life
@@ -366,11 +322,8 @@ class Host:
                 return
             self._ended = True
             self._closed.set()
-            guests = list(self._guests)
         self._jails.shut()
-        self._listener.close()
-        for guest in guests:
-            guest.close("the host is closing")
+        self._doors.close()
         self.tickets.close(VisitEnded("the host is closing"))
         self._jails.close()
         self._workers.close()

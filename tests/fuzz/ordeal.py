@@ -108,7 +108,7 @@ class Ordeal:
 
     def settle(self) -> None:
         """After many examples: see that nothing of them is left."""
-        until(lambda: not any(guest._scopes for guest in list(self._host._guests)))
+        until(lambda: not any(guest._scopes for guest in list(self._host._doors.guests)))
         until(lambda: not self._host.office.admission.store._holds)  # type: ignore[attr-defined]
         gc.collect()
         until(lambda: sum(one.pid > 0 for one in list(self._keeper._live.values())) == len(self._keeper._live))

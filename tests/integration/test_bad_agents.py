@@ -275,7 +275,7 @@ def test_a_client_and_a_host_that_call_each_other_for_ever_are_stopped(harbour: 
     with pytest.raises(RecursionError, match="more than 24 calls"):
         wall.proxy.go(wall)
     assert harbour.host.drain(1.0)
-    harbour.host._listener.start()
+    harbour.host._doors.open()
 
 
 def test_a_setstate_that_asks_for_its_own_handle_is_stopped(harbour: Harbour) -> None:

@@ -274,7 +274,7 @@ def test_a_client_that_leaves_in_the_middle_of_a_transfer_is_forgotten(
     proxy._peer.supplies = silent(*silence)
     gone = in_thread(lambda: proxy.go(agent))
     assert silence[0].wait(ANSWER_S)
-    (guest,) = [one for one in harbour.host._guests if one._scopes]
+    (guest,) = [one for one in harbour.host._doors.guests if one._scopes]
     proxy._peer.close()
     silence[1].set()
     with pytest.raises(ConnectionLost):
@@ -294,7 +294,7 @@ def test_a_client_that_does_not_answer_keeps_no_thread_for_ever(
     proxy._peer.supplies = silent(*silence)
     gone = in_thread(lambda: proxy.go(agent))
     assert silence[0].wait(ANSWER_S)
-    (guest,) = [one for one in harbour.host._guests if one._scopes]
+    (guest,) = [one for one in harbour.host._doors.guests if one._scopes]
     until(lambda: not guest._scopes)
     silence[1].set()
     with pytest.raises(EmporionError):

@@ -207,7 +207,7 @@ def test_what_cannot_travel_is_named_with_its_path(proxy: Any) -> None:
 
 
 def test_a_proxy_that_is_dropped_is_released_at_the_host(host: emporion.Host, proxy: Any) -> None:
-    (guest,) = host._guests
+    (guest,) = host._doors.guests
     before = len(guest.exports)
     shelf = proxy.top_shelf()
     assert len(guest.exports) == before + 1
@@ -255,7 +255,7 @@ def test_labels_of_passphrases_are_the_callers_identity(shop: Shop) -> None:
 
 
 def test_passphrases_change_while_the_host_runs(host: emporion.Host, proxy: Any) -> None:
-    uri = host._uri("shop")
+    uri = host._doors.uri("shop")
     host.set_allowed_identifications(["another"])
     assert proxy.who() == (None, "127.0.0.1")  # connections that are open stay
     with pytest.raises(emporion.ConnectionDenied):
@@ -307,7 +307,7 @@ def test_nobody_at_the_address_is_a_lost_connection(shop: Shop) -> None:
 
 def test_an_unknown_name_is_a_naming_error(host: emporion.Host, proxy: Any) -> None:
     with pytest.raises(emporion.NamingError, match="nowhere"):
-        emporion.connect(host._uri("nowhere"), passphrase=PASSPHRASE)
+        emporion.connect(host._doors.uri("nowhere"), passphrase=PASSPHRASE)
 
 
 @pytest.mark.parametrize(
@@ -320,7 +320,7 @@ def test_an_unknown_name_is_a_naming_error(host: emporion.Host, proxy: Any) -> N
 )
 def test_options_that_cannot_be_right_are_said(host: emporion.Host, options: dict[str, Any], words: str) -> None:
     with pytest.raises(emporion.ConfigurationError, match=words):
-        emporion.connect(host._uri("shop"), **{"passphrase": PASSPHRASE, **({} if "identity" not in options else
+        emporion.connect(host._doors.uri("shop"), **{"passphrase": PASSPHRASE, **({} if "identity" not in options else
                                               {"passphrase": None}), **options})
 
 

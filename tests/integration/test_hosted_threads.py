@@ -77,7 +77,7 @@ def test_a_thread_that_outlives_its_call_imports_nothing_and_holds_nothing(
 
     tasks: list[Callable[[], Any]] = []
     harbour.connect(harbour.register(Hall())).go()
-    until(lambda: not any(guest.busy for guest in list(harbour.host._guests)))
+    until(lambda: not any(guest.busy for guest in list(harbour.host._doors.guests)))
     over.set()
     tasks[0]()
     assert [type(one) for one in came] == [emporion.Parcel] * 2

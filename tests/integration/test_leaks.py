@@ -95,7 +95,7 @@ def test_a_thousand_visits_leave_nothing(harbour: Harbour) -> None:
 
     def settle() -> None:
         until(lambda: sum(one.pid > 0 for one in list(keeper._live.values())) == len(keeper._live) == SPARES)
-        until(lambda: not harbour.host._guests or not any(guest.busy for guest in harbour.host._guests))
+        until(lambda: not harbour.host._doors.guests or not any(guest.busy for guest in harbour.host._doors.guests))
         gc.collect()
 
     visit(200)
@@ -172,6 +172,6 @@ def test_refused_agents_and_calls_that_fail_leave_nothing(harbour: Harbour) -> N
             except (EmporionError, LookupError):
                 continue
             raise AssertionError(f"{deed} went well")
-    until(lambda: not any(guest._scopes for guest in harbour.host._guests))
+    until(lambda: not any(guest._scopes for guest in harbour.host._doors.guests))
     until(lambda: len(zygote_of(harbour.host)._live) <= SPARES)
     until(lambda: not harbour.host.office.admission.store._holds)  # type: ignore[attr-defined]

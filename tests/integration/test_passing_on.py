@@ -238,7 +238,7 @@ def test_a_host_that_passes_on_supplies_nothing_but_what_it_passed_on(harbour: H
     refused: list[CodeDenied] = []
 
     def pry(agent: Any) -> None:
-        (guest,) = road.hosts[0]._guests
+        (guest,) = road.hosts[0]._doors.guests
         digest = road.hosts[1].office.admission.store.get
         assert digest is not None
         try:
@@ -296,7 +296,7 @@ def test_when_the_client_leaves_the_visit_two_hosts_away_ends(harbour: Harbour, 
     proxy = harbour.connect(road.stop(play))
     home = in_thread(lambda: proxy.go(agent))
     assert gate.arrived.wait(30)
-    (guest,) = road.hosts[0]._guests
+    (guest,) = road.hosts[0]._doors.guests
     (scope,) = guest._scopes.values()
     proxy._peer.driver.close()
     with pytest.raises(ConnectionLost):
@@ -342,7 +342,7 @@ def test_a_call_that_takes_too_long_is_called_off_down_the_road(harbour: Harbour
     first = road.stop(passing(road.stop(hold(gate)), "first"))
     with pytest.raises(emporion.CallTimeout, match=f"{first.host}:{first.port}"):
         harbour.connect(first, timeout_s=2.0).go(agent)
-    (guest,) = road.hosts[0]._guests
+    (guest,) = road.hosts[0]._doors.guests
     until(lambda: all(scope._visit is None or scope._visit._ended for scope in list(guest._scopes.values())))
     gate.opened.set()
     over(harbour, 2)
