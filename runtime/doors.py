@@ -42,7 +42,7 @@ class Doors:
         sock: socket.socket,
         *,
         tls: HostTLS | None,
-        advertise: Listen | None,
+        shown: Listen,
         validator: ConnectionValidator,
         codecs: Sequence[str],
         parking: Parking,
@@ -52,7 +52,7 @@ class Doors:
 
         Args:
             sock: It listens at `place`.
-            advertise: What URIs show in place of `place`.
+            shown: What URIs show; port 0 in it is the one that the system picked.
         """
         self.validator = validator
         self.guests: dict[GuestPeer, None] = {}
@@ -60,25 +60,23 @@ class Doors:
         self._place = place
         self._port = 0 if place.scheme == UNIX else sock.getsockname()[1]
         self._tls = tls
-        self._advertise = advertise
+        self._shown = shown
         self._codecs = codecs
         self._parking = parking
         self._workers = workers
         self._lock = threading.Lock()
         self._closed = False
         self._listener = Listener(
-            sock, tls, parking=parking, workers=workers, handshake=self._handshake, admitted=self._admitted
+            sock, tls, parking=parking, handshake=self._handshake, admitted=self._admitted
         )
 
     def uri(self, name: str) -> URI:
         """Where clients find the object of that name; empty: the host itself."""
         if self._place.scheme == UNIX:
             return URI(scheme=UNIX, path=self._place.path, name=name)
-        host, port = self._place.host, self._port
-        if self._advertise is not None:
-            host, port = self._advertise.host, self._advertise.port or port
         mark = self._tls.fingerprint if self._tls is not None and self._tls.self_made else ""
-        return URI(scheme=self._place.scheme, host=host, port=port, name=name, fingerprint=mark)
+        port = self._shown.port or self._port
+        return URI(scheme=self._place.scheme, host=self._shown.host, port=port, name=name, fingerprint=mark)
 
     def connections(self) -> list[Connection]:
         """The accepted connections that are open now."""
@@ -118,7 +116,9 @@ class Doors:
         guest.driver.start()
 
     def _expel(self, guest: GuestPeer, reason: str) -> None:
-        log.info("%s is sent away: %s", guest.where, one_line(reason))
+        if not guest.connection.closed:
+            guest.connection.closed = True
+            log.info("%s is sent away: %s", guest.where, one_line(reason or "no reason given"))
         guest.close("the host closed this connection")
 
     def left(self, guest: GuestPeer, error: EmporionError) -> None:
@@ -133,6 +133,9 @@ class Doors:
     def open(self) -> None:
         """Begin to let clients in."""
         self._listener.start()
+        if self._shown.is_everywhere:
+            log.warning("no other machine can use a URI with %s: give Host advertise=, the name or address by which "
+                        "clients reach this machine", self._shown.host)
 
     def stop(self) -> None:
         """Let nobody new in; who is inside stays."""

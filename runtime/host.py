@@ -62,7 +62,8 @@ class Host:
         identity_limits: What each caller's visits may use at the most: ``{identity: Limits}``, or a callable that is
             given the `Caller` and gives `Limits`, or None for no limits of its own. Of these and the object's the
             tighter holds, field by field.
-        advertise: ``"HOST:PORT"`` that goes into URIs, where clients see another address than `listen`.
+        advertise: ``"HOST"`` or ``"HOST:PORT"`` that goes into URIs, where clients see another address than `listen`
+            (``"0.0.0.0:7766"``, a forwarded port); without a port the host's own.
         threads: The most that serve calls at one time; nested calls do not count.
         tracebacks: ``"full"``: callers get the traceback of what a hosted method raised, as text; ``"none"``.
 
@@ -110,7 +111,7 @@ class Host:
         self._limits = limits
         self._isolation = _checked_isolation(isolation, modules, place)
         allowances = Allowances(identity_limits)
-        shown = None if advertise is None else Listen.parse(advertise)
+        shown = place if advertise is None else place.advertised(advertise)
         self._lock = threading.RLock()
         self._registrations: dict[str, Registration] = {}
         self._by_identity: dict[int, Registration] = {}
@@ -137,7 +138,7 @@ class Host:
             place,
             sock,
             tls=host_tls,
-            advertise=shown,
+            shown=shown,
             validator=connection_validator or ConnectionValidator(),
             codecs=codecs,
             parking=self._parking,

@@ -1,4 +1,4 @@
-"""Passphrases give identities, and a client has another passphrase for each object: it looks them up when it needs them.
+"""Passphrases give identities; a client has another passphrase for each object, and looks it up when it is needed.
 
     python host.py
     python client.py 'emporion://.../library'
