@@ -56,7 +56,7 @@ _DENIED: Final = {
     DenyReason.UNSPECIFIED: "the host denied the connection",
     DenyReason.SERVER_TOO_BUSY: "the host is too busy: try again later",
     DenyReason.HOST_BLOCKED: "the host does not take connections from this address",
-    DenyReason.SECURITY: "the host denied the connection for security reasons: check passphrase and login",
+    DenyReason.SECURITY: "the host denied the connection for security: check passphrase and login, or certificate",
 }
 
 

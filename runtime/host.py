@@ -107,6 +107,8 @@ class Host:
                 f"a host on {place} without passphrases would let everybody in: "
                 "give passphrases=[...], or say allow_anonymous=True"
             )
+        if tls is not None and place.scheme != TLS_SCHEME:
+            raise ConfigurationError(f"tls= is given, but a host on {place} speaks no TLS: listen on HOST:PORT")
         self._place = place
         self._limits = limits
         self._isolation = _checked_isolation(isolation, modules, place)

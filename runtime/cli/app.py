@@ -6,6 +6,7 @@ import typer
 
 from ..connection.uri import UNIX, URI, Listen
 from . import arguments as given
+from .certificate_commands import certificate
 from .code_commands import code
 from .loading import created, load, parse_assignments, parse_place, parse_value
 from .passphrases import for_client, for_host
@@ -21,6 +22,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(code, name="code")
+app.add_typer(certificate, name="certificate")
 key = typer.Typer(no_args_is_help=True, help="An author's keys.")
 app.add_typer(key, name="key")
 policy = typer.Typer(no_args_is_help=True, help="An operator's policies.")
@@ -57,6 +59,9 @@ def host(
     allow: given.Allowed = None,
     state_dir: given.StateDir = None,
     advertise: given.Advertise = None,
+    certificate: given.Certificate = None,
+    key: given.CertificateKey = None,
+    client_ca: given.ClientCA = None,
     log_format: given.LogFormat = "text",
     anonymous: given.Anonymous = False,
     debug: given.Debug = False,
@@ -66,12 +71,13 @@ def host(
     Passphrases come from a file, from EMPORION_PASSPHRASE, or from a prompt.
     """
     from .hosting import serve
+    from .pki import for_tls
 
     if log_format not in ("text", "json"):
         raise typer.BadParameter(f"{log_format!r}: text or json", param_hint="--log-format")
     place, judge = parse_place(what), None if code_validator is None else parse_place(code_validator)
     with one_line_errors(debug):
-        optional = anonymous or Listen.parse(listen).scheme == UNIX
+        optional = anonymous or client_ca is not None or Listen.parse(listen).scheme == UNIX
         passphrases = for_host(passphrase_file, logins_file, optional=optional)
         serve(
             created(load(place)),
@@ -79,6 +85,7 @@ def host(
             listen=listen,
             passphrases=passphrases,
             anonymous=anonymous,
+            tls=for_tls(certificate, key, client_ca, clients=True),
             validator=None if judge is None else load(judge),
             modules=allow or [],
             state_dir=state_dir,
@@ -97,6 +104,9 @@ def send(
     accept: given.Accept = None,
     login: given.Login = None,
     passphrase_file: given.PassphraseFile = None,
+    ca: given.TrustedCA = None,
+    certificate: given.Certificate = None,
+    key: given.CertificateKey = None,
     timeout: given.Timeout = None,
     anonymous: given.Anonymous = False,
     debug: given.Debug = False,
@@ -105,16 +115,25 @@ def send(
 
     The passphrase comes from a file, from EMPORION_PASSPHRASE, or from a prompt.
     """
+    from .pki import for_tls
     from .sending import send_agent
 
     place, settings = parse_place(agent), parse_assignments(set_ or [])
     with one_line_errors(debug):
-        optional = anonymous or URI.parse(to).scheme == UNIX
+        optional = anonymous or certificate is not None or URI.parse(to).scheme == UNIX
         passphrase = for_client(passphrase_file, optional=optional)
         made = created(load(place), **settings)
         further = [parse_value(text) for text in arg or []]
         send_agent(
-            made, further, to=to, call=call, passphrase=passphrase, login=login, accept=accept, timeout_s=timeout
+            made,
+            further,
+            to=to,
+            call=call,
+            passphrase=passphrase,
+            login=login,
+            tls=for_tls(certificate, key, ca),
+            accept=accept,
+            timeout_s=timeout,
         )
 
 

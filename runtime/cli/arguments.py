@@ -6,10 +6,12 @@ from typing import Annotated
 import typer
 
 __all__ = [
-    "Accept", "Address", "Advertise", "Agent", "Allowed", "Anonymous", "Argument", "AsJson", "Checked",
-    "CodeFolder", "Debug", "Digest", "Digests", "Explain", "Folder", "Identity", "Json", "Judge", "KeyFile",
-    "LogFormat", "Login", "LoginsFile", "Method", "Name", "NewKey", "PassphraseFile", "Policy", "PrivateKey",
-    "Raw", "Reached", "Sender", "Setting", "Signed", "StateDir", "Target", "Timeout", "Version", "What", "Why",
+    "Accept", "Address", "Advertise", "Agent", "Allowed", "Anonymous", "Argument", "AsJson", "AsJsonEach", "Authority",
+    "AuthorityDays", "AuthorityKey", "AuthorityName", "Certificate", "CertificateFile", "CertificateKey", "Checked",
+    "ClientCA", "ClientName", "CodeFolder", "Days", "Debug", "Digest", "Digests", "Explain", "Folder", "HostNames",
+    "Identity", "Json", "Judge", "KeyFile", "LogFormat", "Login", "LoginsFile", "Method", "Name", "NewCertificate",
+    "NewKey", "PassphraseFile", "Policy", "PrivateKey", "Raw", "Reached", "Sender", "Setting", "Signed", "StateDir",
+    "Target", "Timeout", "TrustedCA", "Version", "What", "Why",
 ]  # fmt: skip
 
 
@@ -59,6 +61,22 @@ StateDir = Annotated[
 Advertise = Annotated[str | None, typer.Option(metavar="HOST:PORT", help="Goes into URIs in place of ADDRESS.")]
 LogFormat = Annotated[str, typer.Option(metavar="text|json", help="Of the log on stderr.")]
 
+Certificate = Annotated[
+    Path | None,
+    typer.Option("--certificate", metavar="FILE", help="This end's certificate, in PEM form.", show_default=False),
+]
+CertificateKey = Annotated[
+    Path | None, typer.Option("--key", metavar="FILE", help="Its private key; else beside it, or in the same file.")
+]
+ClientCA = Annotated[
+    Path | None,
+    typer.Option(
+        "--client-ca",
+        metavar="FILE",
+        help="Who signs the certificates that clients have to show then: in place of passphrases, or beside them.",
+    ),
+]
+
 # --- code
 CodeFolder = Annotated[
     Path, typer.Option("--state-dir", metavar="FOLDER", show_default=False, help="The host's state folder.")
@@ -94,6 +112,7 @@ Accept = Annotated[
     ),
 ]
 Login = Annotated[str | None, typer.Option(metavar="NAME", help="Whose passphrase it is.")]
+TrustedCA = Annotated[Path | None, typer.Option("--ca", metavar="FILE", help="Who signs the host's certificate.")]
 Timeout = Annotated[float | None, typer.Option(metavar="SECONDS", help="For connecting, and for the call.")]
 
 # --- key, sign
@@ -150,3 +169,28 @@ Identity = Annotated[
 ]
 Explain = Annotated[bool, typer.Option("--explain", metavar="", help="Show what each block inside says.")]
 Json = Annotated[bool, typer.Option("--json", metavar="", help="Print JSON.")]
+
+# --- certificate
+NewCertificate = Annotated[
+    Path, typer.Argument(metavar="FILE", show_default=False, help="To be written, as in shop.pem (and shop.key).")
+]
+AuthorityName = Annotated[str | None, typer.Option("--name", metavar="NAME", help="What it is called.")]
+AuthorityDays = Annotated[int, typer.Option("--days", metavar="DAYS", help="How long it holds.")]
+Days = Annotated[int, typer.Option("--days", metavar="DAYS", help="How long it holds; no longer than the authority.")]
+Authority = Annotated[
+    Path, typer.Option("--ca", metavar="FILE", show_default=False, help="The authority, as `make ca` wrote it.")
+]
+AuthorityKey = Annotated[
+    Path | None, typer.Option("--ca-key", metavar="FILE", help="The authority's key, where it is not beside it.")
+]
+HostNames = Annotated[
+    list[str],
+    typer.Option("--name", metavar="NAME", show_default=False, help="A name or address in its URIs; may be repeated."),
+]
+ClientName = Annotated[
+    str, typer.Option("--name", metavar="NAME", show_default=False, help="Who it is: hosts take it for the identity.")
+]
+AsJsonEach = Annotated[bool, typer.Option("--json", metavar="", help="A line of JSON for each certificate.")]
+CertificateFile = Annotated[
+    Path, typer.Argument(metavar="FILE|FOLDER", show_default=False, help="A PEM file, or a host's state folder.")
+]

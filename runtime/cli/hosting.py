@@ -9,6 +9,8 @@ from typing import Any
 
 import typer
 
+from ...validators.connection import certificates
+from ..connection.tls import TLS
 from ..host import Host
 from .logs import log_to_stderr
 
@@ -22,6 +24,7 @@ def serve(
     listen: str,
     passphrases: list[str] | dict[str, str] | None,
     anonymous: bool,
+    tls: TLS | None,
     validator: Callable[..., Any] | None,
     modules: list[str],
     state_dir: Path | None,
@@ -29,6 +32,9 @@ def serve(
     json_log: bool,
 ) -> None:
     """Host `obj` as `name`; its URI is the one line on stdout.
+
+    Args:
+        tls: Where it requires certificates of clients and there are no passphrases, the certificate is their proof.
 
     Raises:
         ConfigurationError: It cannot be hosted like that.
@@ -43,8 +49,15 @@ def serve(
 
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # until the host has its own, which ends it cleanly too
     signal.signal(signal.SIGINT, interrupt)
+    by_certificate = passphrases is None and not anonymous and tls is not None and tls.require_client_certificate
     host = Host(
-        listen, passphrases=passphrases, allow_anonymous=anonymous, state_dir=state_dir, advertise=advertise
+        listen,
+        passphrases=passphrases,
+        allow_anonymous=anonymous,
+        connection_validator=certificates() if by_certificate else None,
+        tls=tls,
+        state_dir=state_dir,
+        advertise=advertise,
     )
     try:
         uri = host.register(obj, name, code_validator=validator, modules=modules)

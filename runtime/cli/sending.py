@@ -9,6 +9,7 @@ from rich.text import Text
 
 from ...validators.code import CodeValidator, names
 from ..client import connect
+from ..connection.tls import TLS
 from .screen import console, plain, public, shown
 
 __all__ = ["send_agent"]
@@ -39,6 +40,7 @@ def send_agent(
     call: str,
     passphrase: str | None,
     login: str | None,
+    tls: TLS | None,
     accept: list[str] | None,
     timeout_s: float | None,
 ) -> None:
@@ -56,7 +58,13 @@ def send_agent(
     log.addHandler(_AgentLines(screen, name))
     validator: CodeValidator | None = None if accept is None else names(*accept)
     with connect(
-        to, passphrase=passphrase, login=login, mobile_code=True, code_validator=validator, timeout_s=timeout_s
+        to,
+        passphrase=passphrase,
+        login=login,
+        mobile_code=True,
+        code_validator=validator,
+        tls=tls,
+        timeout_s=timeout_s,
     ) as hosted:
         begun_s = time.perf_counter()
         result = getattr(hosted, call)(agent, *arguments)

@@ -5,17 +5,19 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from ...errors import CallTimeout, ConfigurationError, ConnectionDenied, ConnectionLost
+from ...errors import CallTimeout, ConfigurationError, ConnectionDenied, ConnectionLost, DenyReason
 from ...validators.connection import ConnectionValidator, Credentials
 from ..wire.codecs import CODECS
 from ..workers import Parking, Workers
 from .channel import Channel
 from .handshake import ClientHandshake
 from .tls import TLS, check_fingerprint, client_context, end_point_binding
+from .tls_faults import TLS_ALERT, host_fault
 from .tls_transport import TLSTransport
 from .transport import PlainTransport, Transport
 from .uri import TLS_SCHEME, UNIX, URI
@@ -40,6 +42,8 @@ def check_options(uri: URI, passphrase: Any, login: str | None, identity: Any, v
         raise ConfigurationError("give either identity= or passphrase= (with login=), not both")
     if codec not in CODECS:
         raise ConfigurationError(f"codec={codec!r}: known are {', '.join(CODECS)}")
+    if tls is not None and uri.scheme != TLS_SCHEME:
+        raise ConfigurationError(f"tls= is given, but {uri.scheme}:// is without TLS: use the host's emporion:// URI")
     proved = passphrase is not None or identity is not None or _known_by_tls(uri, tls) or uri.scheme == UNIX
     if verify_host and not proved:
         raise ConfigurationError(
@@ -90,35 +94,58 @@ class Dialer:
         return Channel(transport, codecs=codecs, max_frame_bytes=MAX_FRAME_BYTES, trailing=handshake.trailing)
 
     def _open(self, until_s: float) -> tuple[Transport, ClientHandshake]:
-        uri, tls = self.uri, self.tls
+        uri = self.uri
         sock = _dial(uri, until_s)
         try:
-            binding: bytes | None = None
-            if uri.scheme == TLS_SCHEME:
-                sock = client_context(tls).wrap_socket(sock, server_hostname=uri.host)
-                der = sock.getpeercert(binary_form=True)
-                check_fingerprint(der, [uri.fingerprint])
-                check_fingerprint(der, tls.fingerprints if tls is not None else ())
-                binding = end_point_binding(der or b"")
-            handshake = ClientHandshake(
-                self.validator, identity=self.identity, uri=uri, binding=binding, codec=self.codec,
-                peer_address=uri.address if uri.scheme != UNIX else None, random=secrets.token_bytes,
-                host_known=_known_by_tls(uri, tls) or uri.scheme == UNIX or not self.verify_host,
-            )
-            _shake_hands(sock, handshake, until_s)
-        except ssl.SSLCertVerificationError as error:
-            sock.close()
-            raise ConnectionDenied(text=f"the host's certificate is not good: {error.verify_message}") from None
-        except TimeoutError as error:
-            sock.close()
-            raise error if isinstance(error, CallTimeout) else CallTimeout(f"{uri} did not answer in time") from None
-        except OSError as error:
-            sock.close()
-            raise ConnectionLost(f"the connection to {uri} broke in the handshake: {error.strerror or error}") from None
+            with _explained(uri):
+                binding: bytes | None = None
+                if uri.scheme == TLS_SCHEME:
+                    sock, binding = self._encrypted(sock, until_s)
+                handshake = ClientHandshake(
+                    self.validator, identity=self.identity, uri=uri, binding=binding, codec=self.codec,
+                    peer_address=uri.address if uri.scheme != UNIX else None, random=secrets.token_bytes,
+                    host_known=_known_by_tls(uri, self.tls) or uri.scheme == UNIX or not self.verify_host,
+                )
+                _shake_hands(sock, handshake, until_s)
         except BaseException:
             sock.close()
             raise
         return TLSTransport(sock) if isinstance(sock, ssl.SSLSocket) else PlainTransport(sock), handshake
+
+    def _encrypted(self, sock: socket.socket, until_s: float) -> tuple[ssl.SSLSocket, bytes]:
+        """TLS over `sock`, with a host that has the certificate it should have; and the channel's binding."""
+        sock.settimeout(max(0.001, until_s - time.monotonic()))
+        # An address with a zone ("fe80::1%eth0") stands in certificates without it.
+        tls = client_context(self.tls).wrap_socket(sock, server_hostname=self.uri.host.partition("%")[0])
+        try:
+            der = tls.getpeercert(binary_form=True)
+            check_fingerprint(der, [self.uri.fingerprint])
+            check_fingerprint(der, self.tls.fingerprints if self.tls is not None else ())
+            return tls, end_point_binding(der or b"")
+        except BaseException:
+            tls.close()
+            raise
+
+
+@contextmanager
+def _explained(uri: URI) -> Iterator[None]:
+    """Turns what sockets and TLS raise into what the user of `connect` is to know."""
+    try:
+        yield
+    except CallTimeout:
+        raise
+    except TimeoutError:
+        raise CallTimeout(f"{uri} did not answer in time") from None
+    except (ssl.SSLEOFError, ssl.SSLZeroReturnError):
+        raise ConnectionLost(_cut(uri)) from None
+    except ssl.SSLError as error:
+        raise host_fault(error, uri.host) from None
+    except OSError as error:
+        raise ConnectionLost(f"{_cut(uri)}: {error.strerror or error}") from None
+
+
+def _cut(uri: URI) -> str:
+    return f"the connection to {uri} broke in the handshake"
 
 
 def _dial(uri: URI, until_s: float) -> socket.socket:
@@ -141,7 +168,7 @@ def _dial(uri: URI, until_s: float) -> socket.socket:
 
 
 def _shake_hands(sock: socket.socket, handshake: ClientHandshake, until_s: float) -> None:
-    sock.sendall(handshake.start())
+    _send(sock, handshake.start())
     while not handshake.done:
         left_s = until_s - time.monotonic()
         if left_s <= 0:
@@ -150,9 +177,19 @@ def _shake_hands(sock: socket.socket, handshake: ClientHandshake, until_s: float
         data = sock.recv(READ_BYTES)
         if not data:
             raise ConnectionLost("the host closed the connection in the middle of the handshake")
+        if data.startswith(TLS_ALERT) and not isinstance(sock, ssl.SSLSocket):
+            raise ConnectionDenied(
+                DenyReason.SECURITY, "this host speaks TLS: its URI begins with emporion://, not with emporion+tcp://"
+            )
         answer = handshake.receive(data)
         if answer:
-            sock.sendall(answer)
+            _send(sock, answer)
+
+
+def _send(sock: socket.socket, data: bytes) -> None:
+    """Send; a host that has closed by now may have said why, which the next receive finds."""
+    with suppress(BrokenPipeError, ConnectionResetError):
+        sock.sendall(data)
 
 
 _background_lock = threading.Lock()

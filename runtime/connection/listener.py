@@ -15,12 +15,13 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
-from ...errors import EmporionError
+from ...errors import ConnectionDenied, EmporionError, ProtocolError
 from ...validators.connection import Connection
 from ..events import one_line
 from ..workers import Parking, Workers
-from .handshake import HostHandshake
+from .handshake import HostHandshake, denial
 from .ports import address_of, open_socket, origin_of
+from .tls_faults import PLAIN_ALERT, TLS_HELLO, client_fault
 from .tls_transport import TLSTransport
 from .transport import PlainTransport, Transport
 from .waiting import LineBudget, WaitingRoom
@@ -303,7 +304,13 @@ class HalfOpen:
             if not data:
                 self.end("the client left")
                 return True
-            answer = self._handshake.receive(data)
+            try:
+                answer = self._handshake.receive(data)
+            except ProtocolError:
+                if self._listener.tls is not None or not data.startswith(TLS_HELLO):
+                    raise
+                self._refuse("it speaks TLS, and this host does not: its URI begins with emporion+tcp://", PLAIN_ALERT)
+                return True
             if answer:
                 self._sock.sendall(answer)  # less than any socket's buffer: it does not wait, or raises
                 self._listener.moved_on(self)
@@ -327,13 +334,28 @@ class HalfOpen:
             self._sock.do_handshake()
         except ssl.SSLWantReadError:
             return False
+        except (ssl.SSLEOFError, ssl.SSLZeroReturnError):
+            self.end("the client left")
+            return False
+        except ssl.SSLError as error:
+            self._refuse(client_fault(error))  # OpenSSL has told the client by an alert
+            return False
         self._listener.moved_on(self)
-        der = self._sock.getpeercert(binary_form=True)
-        if der is not None:
-            from .tls import load_certificate
-
-            self._connection.certificate = load_certificate(der)
+        try:
+            self._connection.certificate = tls.client_certificate(self._sock)
+        except ConnectionDenied as denied:
+            self._refuse(denied.text, denial(denied.reason))
+            return False
         return True
+
+    def _refuse(self, why: str, answer: bytes = b"") -> None:
+        """Deny a client whose TLS is not as it should be, before it has said anything."""
+        if self._listener.tells(self.origin):
+            log.warning("denied %s: %s", self._connection.address, one_line(why, 500))
+        with contextlib.suppress(OSError, ValueError):
+            if answer:
+                self._sock.send(answer)
+        self.end("")
 
     def _pass_on(self, handshake: HostHandshake) -> None:
         with self._lock:

@@ -3,26 +3,21 @@
 Source: RFC 8446 (TLS 1.3), RFC 5929 (`tls-server-end-point`), RFC 5280 (certificates).
 """
 
-import hashlib
 import os
-import re
-import secrets
 import ssl
-import stat
 from collections.abc import Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 from typing import Final, Literal, NoReturn
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from ...errors import ConfigurationError, ConnectionDenied, DenyReason, ProtocolError
+from ...validators.connection.fingerprints import fingerprint, is_fingerprint
+from .certificates import kept_pem, read_private, self_made_pem
 
 __all__ = [
     "TLS",
@@ -36,7 +31,6 @@ __all__ = [
 ]
 
 HOST_FILE: Final = "host.pem"  # in state_dir: key and certificate in one file, so that they can never differ
-_FINGERPRINT: Final = re.compile(r"sha256:[0-9a-f]{64}\Z")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,13 +42,14 @@ class TLS:
     """
 
     certificate: str | os.PathLike[str] | None = None  # PEM file: this end's certificate, then those that signed it
-    key: str | os.PathLike[str] | None = None  # PEM file, not encrypted; None: in the same file
+    key: str | os.PathLike[str] | None = None  # PEM file, not encrypted, 0600; None: in the same file
     ca: str | os.PathLike[str] | Literal[True] | None = None  # PEM file: who signs the other end's; True: the system's
     require_client_certificate: bool = False  # at a host; needs `ca`
-    fingerprints: Sequence[str] = ()  # "sha256:hex" of the other end's certificates; any of them will do
+    # "sha256:hex" of the other end's certificates; any of them will do. At a host with `require_client_certificate`.
+    fingerprints: Sequence[str] = ()
 
     def __post_init__(self) -> None:
-        if isinstance(self.fingerprints, str) or not all(_FINGERPRINT.match(known) for known in self.fingerprints):
+        if isinstance(self.fingerprints, str) or not all(map(is_fingerprint, self.fingerprints)):
             raise ConfigurationError("TLS(fingerprints=...): a list of 'sha256:' and 64 lower-case hex digits")
         if self.key is not None and self.certificate is None:
             raise ConfigurationError("TLS(key=...): give the certificate= that belongs to it too")
@@ -71,6 +66,21 @@ class HostTLS:
     self_made: bool  # its URIs then carry the fingerprint
     fingerprint: str  # `fingerprint` of the own certificate
     binding: bytes = field(repr=False)  # `end_point_binding` of the own certificate, for `HostHandshake`
+    known: tuple[str, ...] = ()  # fingerprints of clients' certificates; empty: any that `TLS.ca` signed
+
+    def client_certificate(self, sock: ssl.SSLSocket) -> x509.Certificate | None:
+        """The certificate that the client at the other end has proved to own; None: it showed none.
+
+        Raises:
+            ProtocolError: It cannot be read, though OpenSSL could.
+            ConnectionDenied: SECURITY; it is none of those that `TLS.fingerprints` names.
+        """
+        der = sock.getpeercert(binary_form=True)
+        certificate = None if der is None else load_certificate(der)
+        if self.known and (der is None or fingerprint(der) not in self.known):
+            shown = "no certificate" if der is None else f"certificate {fingerprint(der)}"
+            raise ConnectionDenied(DenyReason.SECURITY, f"it shows {shown}, which is not in TLS(fingerprints=...)")
+        return certificate
 
 
 def server_context(tls: TLS | None = None, state_dir: str | os.PathLike[str] | None = None) -> HostTLS:
@@ -84,22 +94,26 @@ def server_context(tls: TLS | None = None, state_dir: str | os.PathLike[str] | N
         ConfigurationError: A file that is missing, unreadable, wrong, or that others can read.
     """
     tls = tls or TLS()
+    if tls.fingerprints and not tls.require_client_certificate:
+        raise ConfigurationError(
+            "TLS(fingerprints=...) at a host are those of its clients: give ca= and require_client_certificate=True too"
+        )
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     # Tickets would cost each connection two messages; a resumed session would skip the certificate that we bind to.
     context.num_tickets = 0
     if tls.certificate is not None:
-        _load_chain(context, tls.certificate, tls.key)
+        _load_files(context, tls.certificate, tls.key)
         certificate = _first_certificate(_read(tls.certificate, "TLS(certificate=...)"), os.fspath(tls.certificate))
     else:
-        pem = _make_pem() if state_dir is None else _kept_pem(Path(state_dir))
+        pem = self_made_pem() if state_dir is None else kept_pem(Path(state_dir) / HOST_FILE)
         _load_pem(context, pem)
         certificate = _first_certificate(pem, HOST_FILE)
     if tls.ca:
         _trust(context, tls.ca)
         context.verify_mode = ssl.CERT_REQUIRED if tls.require_client_certificate else ssl.CERT_OPTIONAL
     own = fingerprint(certificate), end_point_binding(certificate)
-    return HostTLS(context, certificate, tls.certificate is None, *own)
+    return HostTLS(context, certificate, tls.certificate is None, *own, tuple(tls.fingerprints))
 
 
 def client_context(tls: TLS | None = None) -> ssl.SSLContext:
@@ -115,18 +129,13 @@ def client_context(tls: TLS | None = None) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     if tls.certificate is not None:
-        _load_chain(context, tls.certificate, tls.key)
+        _load_files(context, tls.certificate, tls.key)
     if tls.ca:
         _trust(context, tls.ca)
     else:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return context
-
-
-def fingerprint(der: bytes) -> str:
-    """The name of a certificate: ``sha256:`` and the 64 hex digits of its DER bytes' SHA-256."""
-    return f"sha256:{hashlib.sha256(der).hexdigest()}"
 
 
 def check_fingerprint(der: bytes | None, wanted: Iterable[str]) -> None:
@@ -157,10 +166,13 @@ def end_point_binding(der: bytes) -> bytes:
     Raises:
         ProtocolError: `der` is no certificate; it may be a peer's.
     """
+    certificate = load_certificate(der)
     try:
-        algorithm = load_certificate(der).signature_hash_algorithm
+        algorithm = certificate.signature_hash_algorithm
     except UnsupportedAlgorithm:
         algorithm = None
+    except Exception:  # parameters that cannot be read
+        raise ProtocolError("the other end's certificate cannot be read") from None
     if algorithm is None or isinstance(algorithm, hashes.MD5 | hashes.SHA1):
         algorithm = hashes.SHA256()
     digest = hashes.Hash(algorithm)
@@ -176,63 +188,8 @@ def load_certificate(der: bytes) -> x509.Certificate:
     """
     try:
         return x509.load_der_x509_certificate(der)
-    except ValueError:
+    except Exception:  # ValueError mostly; but x509.InvalidVersion, for one, is none
         raise ProtocolError("the other end's certificate cannot be read") from None
-
-
-def _make_pem() -> bytes:
-    """A new P-256 key with a certificate that it signs itself, ECDSA with SHA-256."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "emporion host")])
-    names = [x509.DNSName("localhost"), x509.IPAddress(IPv4Address("127.0.0.1")), x509.IPAddress(IPv6Address("::1"))]
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        # RFC 5280: no expiration date. Clients pin it or bind to it; a date would only be an outage in the making.
-        .not_valid_before(datetime(2020, 1, 1, tzinfo=UTC))
-        .not_valid_after(datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC))
-        .add_extension(x509.SubjectAlternativeName(names), critical=False)
-        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    pem, pkcs8 = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
-    return key.private_bytes(pem, pkcs8, serialization.NoEncryption()) + certificate.public_bytes(pem)
-
-
-def _kept_pem(state_dir: Path) -> bytes:
-    """The key and certificate in `state_dir`, made when there are none yet."""
-    path = state_dir / HOST_FILE
-    try:
-        state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if not path.exists():
-            _write_once(path, _make_pem())
-        with path.open("rb") as file:
-            mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
-            if mode & 0o077:
-                raise ConfigurationError(f"others can read {path} (mode {mode:o}): chmod 600 it, or remove it")
-            return file.read()
-    except OSError as error:
-        raise ConfigurationError(f"state_dir: {error}") from None
-
-
-def _write_once(path: Path, data: bytes) -> None:
-    """Put a private file there, whole or not at all; who comes second leaves the first one's in place."""
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        try:
-            os.link(draft, path)  # unlike a rename, this never replaces
-        except FileExistsError:
-            return
-    finally:
-        draft.unlink()
 
 
 def _load_pem(context: ssl.SSLContext, pem: bytes) -> None:
@@ -241,6 +198,16 @@ def _load_pem(context: ssl.SSLContext, pem: bytes) -> None:
         file.write(pem)
         file.flush()
         _load_chain(context, f"/proc/self/fd/{file.fileno()}", None)
+
+
+def _load_files(
+    context: ssl.SSLContext, certificate: str | os.PathLike[str], key: str | os.PathLike[str] | None
+) -> None:
+    try:
+        read_private(Path(key or certificate))  # an error where others can read it, as for a host's self-made one
+    except OSError as error:
+        raise ConfigurationError(f"TLS({'certificate' if key is None else 'key'}=...): {error}") from None
+    _load_chain(context, certificate, key)
 
 
 def _load_chain(

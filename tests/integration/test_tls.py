@@ -338,6 +338,7 @@ class Authority:
             key = ec.generate_private_key(ec.SECP256R1())
             (folder / f"{who}.pem").write_bytes(signed(key, hashes.SHA256(), ca, "ca", who))
             (folder / f"{who}.key").write_bytes(pem_key(key))
+            (folder / f"{who}.key").chmod(0o600)
         self.host, self.client = folder / "host.pem", folder / "client.pem"
         self.host_key, self.client_key = folder / "host.key", folder / "client.key"
 
@@ -413,6 +414,8 @@ def test_files_that_cannot_be_used_are_named(authority: Authority, tmp_path: Pat
     locked = tmp_path / "locked.key"
     key = ec.generate_private_key(ec.SECP256R1())
     locked.write_bytes(pem_key(key, serialization.BestAvailableEncryption(b"pw")))
+    locked.chmod(0o600)
+    junk.chmod(0o600)
     own = tmp_path / "own.pem"
     own.write_bytes(signed(key, hashes.SHA256()))
     for options, text in (
