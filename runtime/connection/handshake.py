@@ -4,7 +4,6 @@ No socket, no clock: the transport feeds bytes, sends what comes back, and sets 
 """
 
 import logging
-import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from enum import Enum, auto
@@ -13,8 +12,9 @@ from typing import Any, Final
 
 from ...errors import ConfigurationError, ConnectionDenied, DenyReason, ProtocolError
 from ...validators.connection import Connection, ConnectionValidator, Credentials
+from ...validators.connection.roles import log_raised
 from ...validators.connection.scram import BOUND, NONCE_BYTES, UNBOUND, Exchange
-from ...validators.verdict import Verdict, deny, read_verdict
+from ...validators.verdict import MAX_REASON_CHARS, Verdict, deny, read_verdict
 from .handshake_messages import (
     ANONYMOUS,
     OWN,
@@ -201,10 +201,7 @@ class HostHandshake:
         except ConnectionDenied as denied:
             raise _Refused(deny(denied.reason, denied.text)) from None
         except Exception as error:
-            stack = "".join(traceback.format_tb(error.__traceback__))
-            # The exception's text may quote the peer: it must not be able to write lines of its own into the log.
-            what = "".join(traceback.format_exception_only(error)).strip()
-            _log.error("validator step %s raised %s\n%s", step, _printable(what), stack)
+            log_raised(step, error)
             raise _Refused(deny(DenyReason.UNSPECIFIED, f"{step} raised {type(error).__name__}")) from None
 
     def _encode(self, step: str, message: Message) -> bytes:
@@ -216,7 +213,7 @@ class HostHandshake:
 
     def _deny(self, verdict: Verdict) -> bytes:
         self.failed = ConnectionDenied(verdict.code, verdict.reason)
-        _log.warning("denied %s: %s (%s)", self._who(), _printable(verdict.reason), verdict.code.name)
+        _log.warning("denied %s: %s (%s)", self._who(), _printable(verdict.reason, MAX_REASON_CHARS), verdict.code.name)
         self._close()
         return denial(verdict.code)
 
