@@ -1,6 +1,7 @@
 """Who may connect: the steps that decide and prove it, each to be overridden, with SCRAM-SHA-256 as their default."""
 
 import hmac
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
 __all__ = ["Connection", "ConnectionValidator", "Credentials", "HostView"]
+
+log = logging.getLogger("emporion.connection")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,8 @@ class Connection:
         self.identity: str | None = None  # label or login, once proved
         self.exchange: Exchange | None = None  # while the handshake runs
         self.verifier: Verifier | None = None  # the one that matched, from accept_identification to create_host_proof
+        # A line about a denial: (level, text, *details). Whoever floods a host gets no more of them than its log bears.
+        self.tell: Callable[..., None] = log.log
         self.closed = False  # it is over, or was never let in; nothing more comes from it
         self._on_close = on_close
 
