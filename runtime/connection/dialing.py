@@ -188,7 +188,7 @@ def _shake_hands(sock: socket.socket, handshake: ClientHandshake, until_s: float
 
 def _send(sock: socket.socket, data: bytes) -> None:
     """Send; a host that has closed by now may have said why, which the next receive finds."""
-    with suppress(BrokenPipeError, ConnectionResetError):
+    with suppress(BrokenPipeError, ConnectionResetError, ssl.SSLEOFError):
         sock.sendall(data)
 
 

@@ -206,8 +206,11 @@ class HalfOpen:
         listener.parking.call_at(time.monotonic() + HANDSHAKE_S, functools.partial(_too_late, weakref.ref(self)))
         listener.parking.watch(self._fd)
 
-    def end(self, why: str) -> None:
-        """Close it; from any thread, idempotent. A step that is under way runs into the closed socket."""
+    def end(self, why: str = "") -> None:
+        """Close it; from any thread, idempotent. A step that is under way runs into the closed socket.
+
+        `why` goes to the log; empty: it has been told there.
+        """
         with self._lock:
             if self._over:
                 return
@@ -215,7 +218,8 @@ class HalfOpen:
         self._connection.closed = True
         self._listener.forget(self)
         self._listener.parking.remove(self._fd)
-        log.info("closed %s before it was let in: %s", self._connection.address, why)
+        if why:
+            log.info("closed %s before it was let in: %s", self._connection.address, why)
         with contextlib.suppress(OSError):
             self._sock.close()
 
@@ -254,7 +258,7 @@ class HalfOpen:
             if answer:
                 self._sock.sendall(answer)  # less than any socket's buffer: it does not wait
             if self._handshake.failed is not None:
-                self.end("denied")
+                self.end()
                 return True
             if self._handshake.done:
                 self._let_in()
@@ -277,7 +281,8 @@ class HalfOpen:
             self.end("the client left")
             return False
         except ssl.SSLError as error:
-            self._refuse(client_fault(error))  # OpenSSL has told the client by an alert
+            # OpenSSL tells who speaks TLS by an alert, and says nothing to who does not.
+            self._refuse(client_fault(error), PLAIN_ALERT if error.reason == "WRONG_VERSION_NUMBER" else b"")
             return False
         try:
             self._connection.certificate = tls.client_certificate(self._sock)
@@ -287,12 +292,17 @@ class HalfOpen:
         return True
 
     def _refuse(self, why: str, answer: bytes = b"") -> None:
-        """Deny a client whose TLS is not as it should be, before it has said anything."""
+        """Deny a client whose TLS is not as it should be, before it has said anything.
+
+        `answer` goes into the TLS connection where there is one; `PLAIN_ALERT` is what TLS itself would say.
+        """
         log.warning("denied %s: %s", self._connection.address, one_line(why, 500))
         with contextlib.suppress(OSError, ValueError):
-            if answer:
+            if answer == PLAIN_ALERT:
+                socket.socket.send(self._sock, answer)
+            elif answer:
                 self._sock.send(answer)
-        self.end("denied")
+        self.end()
 
     def _let_in(self) -> None:
         with self._lock:

@@ -128,6 +128,7 @@ def client_context(tls: TLS | None = None) -> ssl.SSLContext:
     tls = tls or TLS()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
+    context.hostname_checks_common_name = False  # a common name may be anything: names of hosts stand in the SAN
     if tls.certificate is not None:
         _load_files(context, tls.certificate, tls.key)
     if tls.ca:
