@@ -1,6 +1,7 @@
 """What the tests of certificates share: authorities in files, and certificates that no honest authority would sign."""
 
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from emporion.runtime.connection.certificates import Issued, make_authority, make_client, make_host, save
 
+Edit = Callable[[list[bytes]], None]
 WAIT_S: Final = 60.0  # nothing here takes seconds; a test that fails should still end
 HOST_USE, CLIENT_USE = ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH
 NOW: Final = datetime.now(UTC)
@@ -91,7 +93,7 @@ def forged(
     use: x509.ObjectIdentifier = CLIENT_USE,
     period: tuple[datetime, datetime] = PRESENT,
     names: tuple[x509.GeneralName, ...] = (),
-    edit: "Callable[[list[bytes]], None] | None" = None,
+    edit: Edit | None = None,
 ) -> Issued:
     """A certificate with all extensions that it should have, and whatever else.
 
@@ -132,14 +134,10 @@ class Edited(Issued):
 
 
 def as_pem(der: bytes) -> bytes:
-    import ssl
-
     return ssl.DER_cert_to_PEM_cert(der).encode()
 
 
-def edited(
-    certificate: x509.Certificate, signing: ec.EllipticCurvePrivateKey, edit: Callable[[list[bytes]], None]
-) -> bytes:
+def edited(certificate: x509.Certificate, signing: ec.EllipticCurvePrivateKey, edit: Edit) -> bytes:
     """The DER of a certificate with other fields, and a signature that is right."""
     fields = split(content(certificate.tbs_certificate_bytes))
     edit(fields)
@@ -183,18 +181,44 @@ def split(data: bytes) -> list[bytes]:
 VERSION, SERIAL, SUBJECT, EXTENSIONS = 0, 1, 5, 7  # fields of TBSCertificate
 
 
-def with_field(number: int, value: bytes) -> Callable[[list[bytes]], None]:
+def with_field(number: int, value: bytes) -> Edit:
     def edit(fields: list[bytes]) -> None:
         fields[number] = value
 
     return edit
 
 
-def with_common_names(*names: bytes, tag: int = 0x0C) -> Callable[[list[bytes]], None]:
+def with_common_names(*names: bytes, tag: int = 0x0C) -> Edit:
     """A subject with these common names, whatever bytes they are; `tag` is UTF8String's."""
     kind = bytes.fromhex("0603550403")  # 2.5.4.3
     parts = (tlv(0x31, tlv(0x30, kind + tlv(tag, name))) for name in names)
     return with_field(SUBJECT, tlv(0x30, b"".join(parts)))
+
+
+def _doubled_extension(fields: list[bytes]) -> None:
+    extensions = split(content(content(fields[EXTENSIONS])))
+    fields[EXTENSIONS] = tlv(0xA3, tlv(0x30, b"".join([*extensions, extensions[0]])))
+
+
+# What they are, and whether their owner is still "nora" for a host whose authority signed such a thing.
+MAD: Final[dict[str, tuple[Edit, bool]]] = {
+    "a serial number of 2,000 bytes": (with_field(SERIAL, tlv(0x02, b"\x7f" * 2000)), True),
+    "a negative serial number": (with_field(SERIAL, tlv(0x02, b"\xff")), True),
+    "serial number zero": (with_field(SERIAL, tlv(0x02, b"\0")), True),
+    "version 9": (with_field(VERSION, tlv(0xA0, tlv(0x02, b"\x08"))), False),
+    "no subject": (with_field(SUBJECT, tlv(0x30, b"")), False),
+    "a NUL in the name": (with_common_names(b"nora\0.evil.example"), False),
+    "a newline in the name": (with_common_names(b"nora\naccepted 'admin'"), False),
+    "a terminal's escape in the name": (with_common_names(b"\x1b[2Jnora"), False),
+    "a right-to-left mark in the name": (with_common_names("\u202earon".encode()), False),
+    "a name that is no UTF-8": (with_common_names(b"\xff\xfenora"), False),
+    "half a BMPString": (with_common_names(b"\x00n\x00", tag=0x1E), False),
+    "a long name": (with_common_names(b"n" * 20_000), False),
+    "an empty name": (with_common_names(b""), False),
+    "two names": (with_common_names(b"nora", b"admin"), False),
+    "a name that is a number": (with_common_names(b"\x01", tag=0x02), False),
+    "an extension twice": (_doubled_extension, False),
+}
 
 
 # --- those who answer in a host's place

@@ -95,12 +95,13 @@ class Dialer:
 
     def _open(self, until_s: float) -> tuple[Transport, ClientHandshake]:
         uri = self.uri
+        context = client_context(self.tls) if uri.scheme == TLS_SCHEME else None
         sock = _dial(uri, until_s)
         try:
             with _explained(uri):
                 binding: bytes | None = None
-                if uri.scheme == TLS_SCHEME:
-                    sock, binding = self._encrypted(sock, until_s)
+                if context is not None:
+                    sock, binding = self._encrypted(sock, context, until_s)
                 handshake = ClientHandshake(
                     self.validator, identity=self.identity, uri=uri, binding=binding, codec=self.codec,
                     peer_address=uri.address if uri.scheme != UNIX else None, random=secrets.token_bytes,
@@ -112,11 +113,13 @@ class Dialer:
             raise
         return TLSTransport(sock) if isinstance(sock, ssl.SSLSocket) else PlainTransport(sock), handshake
 
-    def _encrypted(self, sock: socket.socket, until_s: float) -> tuple[ssl.SSLSocket, bytes]:
+    def _encrypted(
+        self, sock: socket.socket, context: ssl.SSLContext, until_s: float
+    ) -> tuple[ssl.SSLSocket, bytes]:
         """TLS over `sock`, with a host that has the certificate it should have; and the channel's binding."""
         sock.settimeout(max(0.001, until_s - time.monotonic()))
         # An address with a zone ("fe80::1%eth0") stands in certificates without it.
-        tls = client_context(self.tls).wrap_socket(sock, server_hostname=self.uri.host.partition("%")[0])
+        tls = context.wrap_socket(sock, server_hostname=self.uri.host.partition("%")[0])
         try:
             der = tls.getpeercert(binary_form=True)
             check_fingerprint(der, [self.uri.fingerprint])
