@@ -14,7 +14,10 @@ ROOT = Path(__file__).parents[2]
 SANS_IO = [
     "agents/manifest.py",
     "runtime/connection/handshake.py",
+    "runtime/connection/handshake_client.py",
+    "runtime/connection/handshake_host.py",
     "runtime/connection/handshake_messages.py",
+    "runtime/connection/handshake_states.py",
     "runtime/connection/session.py",
     "runtime/wire/audit.py",
     "runtime/wire/blobs.py",
