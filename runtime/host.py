@@ -12,7 +12,6 @@ from dataclasses import replace
 from importlib.util import find_spec
 from ipaddress import ip_address
 from os import PathLike
-from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Any, Final
 
@@ -383,8 +382,6 @@ class Host:
         self._workers.close()
         self._parking.close()
         self._code.close()
-        if self._place.scheme == UNIX:
-            Path(self._place.path).unlink(missing_ok=True)
 
     def __enter__(self) -> "Host":
         self.start()

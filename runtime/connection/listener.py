@@ -20,7 +20,7 @@ from ...validators.connection import Connection
 from ..events import one_line
 from ..workers import Parking, Workers
 from .handshake import HostHandshake, denial
-from .ports import address_of, open_socket, origin_of
+from .ports import address_of, close_socket, open_socket, origin_of
 from .tls_faults import PLAIN_ALERT, TLS_HELLO, client_fault
 from .tls_transport import TLSTransport
 from .transport import PlainTransport, Transport
@@ -100,7 +100,7 @@ class Listener:
             half_open = list(self._waiting)
         for one in half_open:
             one.end("the host is closing")
-        self.sock.close()
+        close_socket(self.sock)
         self._workers.close()
         self._turn_page()
 
