@@ -51,6 +51,17 @@ def test_a_certificate_opens_the_host_and_is_the_callers_identity(town: Town) ->
         assert "identity 'nora'" in said(ears, "accepted")
 
 
+def test_a_host_that_made_its_own_certificate_can_ask_for_those_of_clients(town: Town) -> None:
+    """The fingerprint in its URI proves the host, an authority vouches for the client."""
+    tls = emporion.TLS(ca=town.ca, require_client_certificate=True)
+    with town.open(tls, connection_validator=certificates()) as host:
+        uri = emporion.URI.parse(f"emporion://127.0.0.1:{host.uri.port}/desk?fp={host.uri.fingerprint}")
+        with emporion.connect(uri, tls=town.nora.tls()) as desk:
+            assert desk.who() == ["nora", "CN=nora"]
+        with pytest.raises(emporion.ConfigurationError, match="nothing here proves"):
+            emporion.connect(uri_of(host), tls=town.nora.tls())
+
+
 def test_an_address_in_the_certificate_is_as_good_as_a_name(town: Town) -> None:
     with (
         town.open(connection_validator=certificates()) as host,
