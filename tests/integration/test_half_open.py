@@ -3,92 +3,35 @@
 import errno
 import os
 import resource
-import secrets
 import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import emporion
 import pytest
 from emporion.runtime.connection.handshake import HostHandshake
 from emporion.runtime.connection.handshake_messages import PREFACE, SCRAM, Hello, encode
-from emporion.runtime.connection.listener import MAX_HALF_OPEN, STEP_THREADS, Listener
-from emporion.runtime.connection.ports import open_socket
-from emporion.runtime.connection.tls import HostTLS, client_context, server_context
+from emporion.runtime.connection.listener import MAX_HALF_OPEN, STEP_THREADS
+from emporion.runtime.connection.tls import client_context
 from emporion.runtime.connection.transport import Transport
-from emporion.runtime.connection.uri import CLEAR, TLS_SCHEME, URI, Listen
-from emporion.runtime.workers import Parking
-from emporion.tests.harbour import ANSWER_S, PASSPHRASE, Ears, in_thread, listening, until
-from emporion.tests.strangers import Stranger, Wire, dribble
+from emporion.tests.door import LONG_S, Door, open_door
+from emporion.tests.harbour import ANSWER_S, PASSPHRASE, Ears, in_thread, listening, open_host, until
+from emporion.tests.strangers import Shop, Stranger, Wire, dribble
 from emporion.validators.connection import Connection, ConnectionValidator
-from emporion.validators.connection.verifiers import Verifiers
 
-VERIFIERS = Verifiers([PASSPHRASE], iterations=4096)
 HELLO = PREFACE + encode(Hello(SCRAM, b"n", b"n" * 18, "somebody" * 30, ("msgpack",)))
-LONG_S = 600.0
 CROWD = 2_000
-
-
-class Door:
-    """A listener without a host behind it: who is let in is kept."""
-
-    verifiers = VERIFIERS
-    allow_anonymous = False
-    max_connections = 10_000
-
-    def __init__(self, parking: Parking, tls: HostTLS | None, validator: ConnectionValidator, **options: Any) -> None:
-        self.guests: list[tuple[Transport, Connection]] = []
-        self.tls = tls
-        self.validator = validator
-        sock = open_socket(Listen(host="127.0.0.1", scheme=CLEAR))
-        self.uri = URI(scheme=TLS_SCHEME if tls else CLEAR, host="127.0.0.1", port=sock.getsockname()[1])
-        self.listener = Listener(sock, tls, parking=parking, handshake=self.handshake,
-                                 admitted=self.admitted, **options)
-
-    def connections(self) -> list[Any]:
-        return self.guests
-
-    def handshake(self, connection: Connection) -> HostHandshake:
-        return HostHandshake(self.validator, host=self, connection=connection, codecs=("msgpack",),
-                             binding=self.tls.binding if self.tls else None, random=secrets.token_bytes)
-
-    def admitted(self, transport: Transport, connection: Connection, handshake: HostHandshake) -> None:
-        self.guests.append((transport, connection))
-
-    def lets_in(self, source: str = "") -> None:
-        """A good client is let in."""
-        before = len(self.guests)
-        with closing(Stranger(self.uri, source=source)) as good:
-            good.shake()
-            until(lambda: len(self.guests) > before)
-
-    def stranger(self, source: str = "") -> Wire:
-        """Somebody at the door who has said nothing, not even TLS."""
-        return Wire(socket.create_connection(self.uri.address, ANSWER_S, (source, 0) if source else None))
 
 
 @pytest.fixture
 def ears() -> Iterator[Ears]:
     with listening() as ears:
         yield ears
-
-
-@contextmanager
-def open_door(tls: bool = False, validator: ConnectionValidator | None = None, **options: Any) -> Iterator[Door]:
-    parking = Parking("test")
-    door = Door(parking, server_context() if tls else None, validator or ConnectionValidator(), **options)
-    door.listener.start()
-    try:
-        yield door
-    finally:
-        door.listener.close()
-        for transport, _ in door.guests:
-            transport.close()
-        parking.close()
 
 
 def client_hello() -> bytes:
@@ -143,6 +86,30 @@ def test_two_thousand_that_go_no_further_keep_no_good_client_out(how: str, many_
             while crowd[-1].sock.recv(4096):  # what the host has said to it
                 pass
         assert len(ears.records) < 100, "silence fills the log"
+        for one in crowd:
+            one.close()
+
+
+def test_a_host_serves_its_clients_while_two_thousand_are_silent(many_descriptors: int, ears: Ears) -> None:
+    with open_host(threads=2) as host:
+        uri = host.register(Shop(), "shop")
+        with emporion.connect(uri, passphrase=PASSPHRASE) as old:
+            over = threading.Event()
+
+            def come_and_buy() -> int:
+                visits = 0
+                while not over.is_set() or not visits:
+                    with emporion.connect(uri, passphrase=PASSPHRASE) as new:
+                        assert new.stock() == old.stock() == 3
+                    visits += 1
+                return visits
+
+            buying = [in_thread(come_and_buy) for _ in range(3)]
+            crowd = [socket.create_connection(uri.address, ANSWER_S) for _ in range(many_descriptors)]
+            over.set()
+            assert all(visits() for visits in buying)
+            assert old.stock() == 3
+        assert not any("denied" in record.getMessage() for record in ears.records)
         for one in crowd:
             one.close()
 
@@ -371,17 +338,22 @@ def test_a_connection_closed_by_its_validator_does_not_stay(after: bool, ears: E
         stranger.close()
 
 
-def test_a_fault_of_this_end_leaves_nobody_waiting_and_the_door_open(ears: Ears) -> None:
+@pytest.mark.parametrize("where", ["handshake", "admitted"])
+def test_a_fault_of_this_end_leaves_nobody_waiting_and_the_door_open(where: str, ears: Ears) -> None:
     with open_door(handshake_s=LONG_S) as door:
-        let_in = door.listener.admitted
+        sound = getattr(door.listener, where)
 
-        def admitted(transport: Transport, connection: Connection, handshake: HostHandshake) -> None:
-            door.listener.admitted = let_in
+        def fail(*_: Any) -> Any:
+            setattr(door.listener, where, sound)
             raise KeyError("nobody thought of this")
 
-        door.listener.admitted = admitted
+        setattr(door.listener, where, fail)
         with closing(Stranger(door.uri)) as unlucky:
-            unlucky.shake()
+            half = unlucky.handshake()
+            unlucky.send(half.start())
+            if where == "admitted":
+                unlucky.send(half.receive(unlucky.message()))
+                assert unlucky.message(), "it is told that it is welcome, and then it is not"
             assert unlucky.rest() == b""
         ears.wait_for(lambda: [r for r in list(ears.records) if r.exc_info and "failed here" in r.getMessage()])
         door.lets_in()
