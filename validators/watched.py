@@ -59,7 +59,6 @@ class WatchedFile(Generic[T]):
             try:
                 now = _stamp(self.path.stat())
                 if self._kept is None or self._kept[0] != now:
-                    self._kept = None
                     stamp, found = self._load()
                     if time.time_ns() - stamp[1] > SETTLED_NS:
                         self._kept = stamp, found

@@ -220,6 +220,16 @@ def test_more_passphrases_than_a_host_should_keep_are_refused_before_they_are_al
         Verifiers(["1", "2", "3"], iterations=FEW).added("4")
 
 
+def test_where_clients_need_a_login_each_passphrase_needs_a_label(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_TRIED", 2)
+    full = Verifiers({"ann": "one", "bob": "two"}, iterations=FEW)
+    assert len(full.added("three", "carol")) == 3
+    with pytest.raises(ConfigurationError, match="give each a label"):
+        full.added("three")
+    with pytest.raises(ConfigurationError, match="give each a label"):
+        Verifiers(["one", "two", "three"], iterations=FEW)
+
+
 def test_a_kept_set_is_checked_like_a_new_one() -> None:
     kept = list(Verifiers({"ann": "one"}, iterations=FEW))
     for iterations, salt, verifiers in (

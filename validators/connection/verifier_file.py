@@ -125,9 +125,16 @@ def _locked(path: Path) -> Iterator[bool]:
         raise ConfigurationError(f"cannot change {path}: {error.strerror}") from None
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield path.exists() and os.path.samestat(os.fstat(descriptor), path.stat())
+        yield _is(path, descriptor)
     finally:
         os.close(descriptor)
+
+
+def _is(path: Path, descriptor: int) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def _write(path: Path, verifiers: Verifiers, *, over: bool) -> bool:
