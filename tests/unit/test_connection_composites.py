@@ -173,6 +173,20 @@ def test_a_denial_says_what_each_branch_said() -> None:
     assert nobody.reason.count("max_connections=0 reached") == 3
 
 
+def test_gates_alone_have_the_default_proof_asked_once() -> None:
+    asked: list[str] = []
+
+    class Counted(Verifiers):
+        def find(self, login: str, message: bytes, proof: bytes) -> Any:
+            asked.append(login)
+            return super().find(login, message, proof)
+
+    place = Place(Counted({"ann": "correct horse"}, iterations=4096))
+    assert meet(any_of(HOME, allowed_networks("192.0.2.0/24"), blocked_networks("::/0")), ANN, place=place)
+    assert meet(all_of(blocked_networks("10.0.0.0/8"), blocked_networks("::/0")), ANN, place=place)
+    assert asked == ["ann"] * 2
+
+
 def test_gates_alone_are_either_condition_before_one_proof() -> None:
     either = any_of(HOME, allowed_networks("192.0.2.0/24"))
     assert meet(either, ANN).identity == "ann" and meet(either, BOB, ip=AT_HOME).proved
@@ -219,6 +233,15 @@ def test_a_name_given_early_stays_in_its_branch() -> None:
     assert meet(any_of(Inside(), PEOPLE), ANN).identity == "ann"
     assert not meet(any_of(Inside(), PEOPLE), WRONG)
     assert meet(all_of(Inside(), HOME), None, ip=AT_HOME).identity == "inside"
+    assert meet(all_of(PEOPLE, Inside()), ANN, ip=AT_HOME).identity == "ann"
+    heard: list[str | None] = []
+
+    class Listening(ConnectionValidator):
+        def accept_host(self, host: Any, connection: Connection) -> bool:
+            heard.append(connection.identity)
+            return True
+
+    assert meet(any_of(Inside(), Listening()), ANN) and heard == [None]
 
 
 def test_a_branch_that_raises_is_denied_and_logged_and_the_others_go_on(caplog: pytest.LogCaptureFixture) -> None:
@@ -267,6 +290,23 @@ def test_certificates_are_judged_with_the_host_under_tls_and_rightly_when_asked_
     assert not read_verdict(any_of(Badge(), Badge()).check_certificate(None))
     met = meet(any_of(Badge(), all_of(Badge(), HOME)), ANN)
     assert (met.code, met.asked) == (DenyReason.UNSPECIFIED, False)
+
+
+class Shown(ConnectionValidator):
+    """A gate that only wants to see a certificate."""
+
+    def check_certificate(self, certificate: Any) -> bool:
+        return bool(certificate)
+
+
+def test_a_condition_on_the_certificate_is_part_of_its_branch() -> None:
+    either = any_of(Shown(), all_of(HOME, ConnectionValidator()))
+    assert meet(either, ANN, certificate="gold") and meet(either, ANN, ip=AT_HOME)
+    denied = meet(any_of(Shown(), PEOPLE), None, place=OPEN_TO_ALL)
+    assert denied.reason == "Shown: the validator said no; logins: no login given"
+    for around in (any_of(Shown(), Badge()), all_of(Shown(), HOME)):
+        assert not meet(around, ANN, ip=AT_HOME)
+        assert meet(around, ANN, ip=AT_HOME, binding=None)  # as everywhere: it is asked under TLS only
 
 
 def test_badges_alone_ask_nobody_for_the_hosts_passphrases() -> None:

@@ -21,6 +21,7 @@ def test_logins_open_instead_of_the_hosts_passphrases(place: Place) -> None:
         denied = meet(PEOPLE, identity, place=place)
         assert (denied.code, denied.asked) == (DenyReason.SECURITY, True), identity
     assert meet(PEOPLE, Credentials(None, "battery")).reason == "no login given"
+    assert meet(PEOPLE, Credentials("ann", ""), place=place).reason == "no passphrase given"
     assert meet(PEOPLE, place=Place(max_connections=0)).code is DenyReason.SERVER_TOO_BUSY
 
 

@@ -222,7 +222,7 @@ class any_of(_Several):
 
     def accept_identity(self, host: HostView, connection: Connection) -> bool | Verdict:
         progress = self._progress.get(connection)
-        if progress is None or (self._proves and not progress.proved):
+        if progress is None:
             return _OUT_OF_TURN
         before = connection.identity
         # Gates leave the identity to whoever proved it; so does an any_of beside a proof that took precedence.
