@@ -67,7 +67,8 @@ class Host:
         identity_limits: What each caller's visits may use at the most: ``{identity: Limits}``, or a callable that is
             given the `Caller` and gives `Limits`, or None for no limits of its own. Of these and the object's the
             tighter holds, field by field.
-        advertise: ``"HOST:PORT"`` that goes into URIs, where clients see another address than `listen`.
+        advertise: ``"HOST"`` or ``"HOST:PORT"`` that goes into URIs, where clients see another address than `listen`
+            (``"0.0.0.0:7766"``, a forwarded port); without a port the host's own.
         threads: The most that serve calls at one time; nested calls do not count.
         tracebacks: ``"full"``: callers get the traceback of what a hosted method raised, as text; ``"none"``.
 
@@ -115,7 +116,7 @@ class Host:
         self._limits = limits
         self._isolation = _checked_isolation(isolation, modules, place)
         allowances = Allowances(identity_limits)
-        self._advertise = None if advertise is None else Listen.parse(advertise)
+        self._shown = place if advertise is None else place.advertised(advertise)
         self._validator = connection_validator or ConnectionValidator()
         self._lock = threading.RLock()
         self._registrations: dict[str, Registration] = {}
@@ -144,7 +145,6 @@ class Host:
             sock,
             self._tls,
             parking=self._parking,
-            workers=self._workers,
             handshake=self._handshake,
             admitted=self._admitted,
         )
@@ -242,10 +242,10 @@ class Host:
     def _uri(self, name: str) -> URI:
         if self._place.scheme == UNIX:
             return URI(scheme=UNIX, path=self._place.path, name=name)
-        host, port = (self._place.host, self._port) if self._advertise is None else (
-            self._advertise.host, self._advertise.port or self._port)
         mark = self._tls.fingerprint if self._tls is not None and self._tls.self_made else ""
-        return URI(scheme=self._place.scheme, host=host, port=port, name=name, fingerprint=mark)
+        # Port 0 is the one that the system picked, also where another host name is advertised.
+        port = self._shown.port or self._port
+        return URI(scheme=self._place.scheme, host=self._shown.host, port=port, name=name, fingerprint=mark)
 
     # --- connections --------------------------------------------------------------------------------------------
 
@@ -292,7 +292,9 @@ class Host:
         guest.driver.start()
 
     def _expel(self, guest: GuestPeer, reason: str) -> None:
-        log.info("%s is sent away: %s", guest.where, one_line(reason))
+        if not guest.connection.closed:
+            guest.connection.closed = True
+            log.info("%s is sent away: %s", guest.where, one_line(reason or "no reason given"))
         guest.close("the host closed this connection")
 
     def left(self, guest: GuestPeer, error: EmporionError) -> None:
@@ -326,6 +328,9 @@ class Host:
         self._listener.start()
         walls = "" if self._isolation.is_whole else f"; WEAKENED for testing: {self._isolation}"
         log.info("serving at %s%s", self.uri, walls)
+        if self._shown.is_everywhere:
+            log.warning("no other machine can use a URI with %s: give Host advertise=, the name or address by which "
+                        "clients reach this machine", self._shown.host)
         with self._lock:
             validators = [one.realm.code_validator for one in self._registrations.values()]
         if validators and all(one is None for one in validators):

@@ -1,32 +1,29 @@
 """The front door: accepts connections and walks them through TLS and the handshake, without a thread for silence.
 
-A half-open connection is a socket in the selector, a few KiB of buffers and one deadline. Whoever has said enough gets
-a worker for the moment that its next step takes. When there are too many, the one that has been silent longest goes:
-a flood of silent peers cannot keep anybody out.
+A half-open connection is a socket in the selector, a few KiB of buffers and one deadline for all of its handshake.
+Whoever has said something gets one of a few threads for the moment that its next step takes. These threads are the
+door's own: strangers cannot use up those that serve clients, nor can busy clients keep anybody out.
 """
 
 import contextlib
-import functools
+import errno
 import logging
-import os
 import socket
 import ssl
-import stat
-import struct
 import threading
 import time
-import weakref
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from ...errors import ConfigurationError, EmporionError
+from ...errors import EmporionError
 from ...validators.connection import Connection
+from ..events import one_line
 from ..workers import Parking, Workers
 from .handshake import HostHandshake
+from .ports import address_of, open_socket, origin_of
 from .tls_transport import TLSTransport
 from .transport import PlainTransport, Transport
-from .uri import UNIX, Listen
+from .waiting import LineBudget, WaitingRoom
 
 if TYPE_CHECKING:
     from .tls import HostTLS
@@ -37,57 +34,10 @@ log = logging.getLogger("emporion.connection")
 
 MAX_HALF_OPEN: Final = 256  # sockets in the middle of a handshake; more than a busy host has at one moment
 HANDSHAKE_S: Final = 10.0  # for all of it: a slow network needs three round trips and some stretching of keys
+STEP_THREADS: Final = 8  # a step takes some 100 us, TLS a few times that; a validator that asks a directory, longer
 READ_BYTES: Final = 8 * 1024  # one step of the handshake is at most 4 KiB
-BACKLOG: Final = 512
-
-
-def open_socket(listen: Listen) -> socket.socket:
-    """Bind and listen.
-
-    Raises:
-        ConfigurationError: The address cannot be had; the text says what to do.
-    """
-    if listen.scheme == UNIX:
-        return _unix_socket(Path(listen.path))
-    family = socket.AF_INET6 if ":" in listen.host else socket.AF_INET
-    sock = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind((listen.host, listen.port))
-        sock.listen(BACKLOG)
-    except OSError as error:
-        sock.close()
-        text = f"cannot listen on {listen}: {error.strerror}; is another host running there?"
-        raise ConfigurationError(text) from None
-    sock.setblocking(False)
-    return sock
-
-
-def _unix_socket(path: Path) -> socket.socket:
-    """A socket in the file system that only its owner can reach; a dead one in its place is removed."""
-    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
-        if path.exists():
-            if not stat.S_ISSOCK(path.stat().st_mode):
-                raise ConfigurationError(f"cannot listen on {path}: there is a file of another kind")
-            with contextlib.suppress(ConnectionRefusedError), socket.socket(socket.AF_UNIX) as probe:
-                probe.connect(str(path))
-                raise ConfigurationError(f"cannot listen on {path}: another host is running there")
-            path.unlink()
-        before = os.umask(0o177)
-        try:
-            sock.bind(str(path))
-        finally:
-            os.umask(before)
-        sock.listen(BACKLOG)
-    except OSError as error:
-        sock.close()
-        raise ConfigurationError(f"cannot listen on {path}: {error.strerror}") from None
-    except BaseException:
-        sock.close()
-        raise
-    sock.setblocking(False)
-    return sock
+PAGE_S: Final = 60.0  # after which the log tells how many it left out, and tells of everybody again
+_FULL: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 
 class Listener:
@@ -95,7 +45,9 @@ class Listener:
 
     Args:
         handshake: Makes the host's half for a connection.
-        admitted: Takes a connection whose handshake is done, on a worker thread.
+        admitted: Takes a connection whose handshake is done, on a thread of the door's.
+        handshake_s: From accepting to the end of the handshake, whatever the peer sends meanwhile.
+        most: Connections in the middle of their handshake; see `WaitingRoom` for who makes room.
     """
 
     def __init__(
@@ -104,19 +56,27 @@ class Listener:
         tls: "HostTLS | None",
         *,
         parking: Parking,
-        workers: Workers,
         handshake: Callable[[Connection], HostHandshake],
         admitted: Callable[[Transport, Connection, HostHandshake], None],
+        handshake_s: float = HANDSHAKE_S,
+        most: int = MAX_HALF_OPEN,
     ) -> None:
         self.sock = sock
         self.tls = tls
         self.parking = parking
-        self.workers = workers
         self.handshake = handshake
         self.admitted = admitted
+        self._handshake_s = handshake_s
+        self._most = most
+        self._workers = Workers(STEP_THREADS, "emporion-door")
         self._lock = threading.Lock()
-        self._half_open: dict[HalfOpen, None] = {}  # the longest silent first
+        self._waiting: WaitingRoom[HalfOpen] = WaitingRoom(most)
+        self._ready: dict[HalfOpen, None] = {}  # those that have said something; nobody is in it who has gone
+        self._stepping = 0  # threads that take steps
+        self._lines = LineBudget()
+        self._ticking = False  # an alarm is set for whoever came first
         self._accepting = False
+        self._closed = False
 
     def start(self) -> None:
         """Begin to accept; what has been waiting in the backlog comes first."""
@@ -134,15 +94,20 @@ class Listener:
     def close(self) -> None:
         """Stop, and end what is half open."""
         self.stop()
+        self._closed = True
         with self._lock:
-            half_open = list(self._half_open)
+            half_open = list(self._waiting)
         for one in half_open:
             one.end("the host is closing")
         self.sock.close()
+        self._workers.close()
+        self._turn_page()
 
     def half_open(self) -> int:
         """How many connections are in the middle of their handshake."""
-        return len(self._half_open)
+        return len(self._waiting)
+
+    # --- who comes ----------------------------------------------------------------------------------------------
 
     def _accept(self) -> None:
         """On the selector's thread: take what is there, a bounded number in a row."""
@@ -151,10 +116,13 @@ class Listener:
                 sock, address = self.sock.accept()
             except BlockingIOError:
                 break
-            except OSError as error:  # out of descriptors: leave it in the backlog, try again soon
-                log.error("cannot accept a connection: %s", error.strerror)
-                self.parking.call_at(time.monotonic() + 0.1, self._watch)
-                return
+            except OSError as error:
+                if error.errno not in _FULL:
+                    continue  # this one is gone already: accept(2) reports its error
+                if not self._made_room(error):  # leave it in the backlog, try again soon
+                    self.parking.call_at(time.monotonic() + 0.1, self._watch)
+                    return
+                continue
             self._greet(sock, address)
         self._watch()
 
@@ -162,71 +130,163 @@ class Listener:
         if self._accepting:
             self.parking.watch(self.sock.fileno())
 
+    def _made_room(self, error: OSError) -> bool:
+        """Out of descriptors: what is half open has to give, here too."""
+        with self._lock:
+            stillest = self._waiting.stillest()
+        if self.tells("this machine"):
+            log.error("no room for another connection: %s; raise the limit (ulimit -n)", error.strerror)
+        if stillest is not None:
+            stillest.end("silent for longest, and the process has no descriptor left")
+        return stillest is not None
+
     def _greet(self, sock: socket.socket, address: Any) -> None:
         sock.setblocking(False)
+        one = HalfOpen(self, sock, address_of(sock, address), time.monotonic() + self._handshake_s)
         with self._lock:
-            oldest = next(iter(self._half_open)) if len(self._half_open) >= MAX_HALF_OPEN else None
-        if oldest is not None:
-            oldest.end(f"silent for longest of {MAX_HALF_OPEN} connections in their handshake")
-        one = HalfOpen(self, sock, _address(sock, address))
+            in_the_way = self._waiting.in_the_way()
+        if in_the_way is not None:
+            in_the_way.end(f"silent for longest of {self._most} connections in their handshake")
         with self._lock:
-            self._half_open[one] = None
+            self._waiting.enter(one, one.origin)
+            first, self._ticking = not self._ticking, True
         one.begin()
+        if first:
+            self.parking.call_at(one.until_s, self._look_at_the_clock)
 
-    def heard(self, one: "HalfOpen") -> None:
-        """`one` said something: it is the last to go now."""
+    def _look_at_the_clock(self) -> None:
+        """On the selector's thread: end those whose time is over. One alarm for all: they came in this order."""
+        while True:
+            with self._lock:
+                one = None if self._closed else self._waiting.first()
+                if one is None:
+                    self._ticking = False
+                    return
+            if one.until_s > time.monotonic():
+                self.parking.call_at(one.until_s, self._look_at_the_clock)
+                return
+            one.end("no handshake in time")
+
+    # --- what they say ------------------------------------------------------------------------------------------
+
+    def ready(self, one: "HalfOpen") -> None:
+        """`one` has said something: it gets a thread in turn."""
         with self._lock:
-            if self._half_open.pop(one, 0) is None:
-                self._half_open[one] = None
+            self._ready[one] = None
+            if self._stepping >= STEP_THREADS:
+                return
+            self._stepping += 1
+        self._workers.submit(self._take_steps)
+
+    def _take_steps(self) -> None:
+        while True:
+            with self._lock:
+                one = next(iter(self._ready), None)
+                if one is None:
+                    self._stepping -= 1
+                    return
+                del self._ready[one]
+            one.step()
+
+    def moved_on(self, one: "HalfOpen") -> None:
+        """`one` has completed a step: others go before it now."""
+        with self._lock:
+            self._waiting.moved_on(one)
 
     def forget(self, one: "HalfOpen") -> None:
         with self._lock:
-            self._half_open.pop(one, None)
+            self._waiting.leave(one)
+            self._ready.pop(one, None)
+
+    # --- what the log tells -------------------------------------------------------------------------------------
+
+    def tells(self, origin: str) -> bool:
+        """Whether the log has a line for one more that is refused; if not, it is counted, and told of later."""
+        with self._lock:
+            first = self._lines.blank and not self._closed
+            told = self._lines.spend(origin)
+        if first:
+            self.parking.call_at(time.monotonic() + PAGE_S, self._turn_page)
+        return told
+
+    def _turn_page(self) -> None:
+        with self._lock:
+            left_out = self._lines.turn()
+        if left_out:
+            log.warning("%s", left_out)
 
 
 class HalfOpen:
-    """One connection before it is let in."""
+    """One connection before it is let in. `until_s` is its deadline on the clock of `time.monotonic`."""
 
-    def __init__(self, listener: Listener, sock: socket.socket, address: tuple[str, int]) -> None:
+    def __init__(self, listener: Listener, sock: socket.socket, address: tuple[str, int], until_s: float) -> None:
+        self.until_s = until_s
+        self.origin = origin_of(address[0])
         self._listener = listener
         self._sock = sock
         self._fd = sock.fileno()
         self._lock = threading.Lock()
-        self._over = False
-        self._connection = Connection(address)
+        self._over = False  # ended, or let in
+        self._let_in = False
+        self._in_step = False
+        self._sent_away: str | None = None  # a validator closed the connection while it was being let in
+        self._connection = Connection(address, on_close=self._send_away)
         self._handshake: HostHandshake | None = None
 
     def begin(self) -> None:
-        """Wait for the client's first bytes; the deadline runs."""
-        listener = self._listener
-        listener.parking.add(self._fd, lambda: listener.workers.submit(self._step))
-        # Weakly: the clock holds on for the whole time, and with the handshake it would hold a guest that has left.
-        listener.parking.call_at(time.monotonic() + HANDSHAKE_S, functools.partial(_too_late, weakref.ref(self)))
-        listener.parking.watch(self._fd)
+        """Wait for the client's first bytes."""
+        with self._lock:
+            if not self._over:
+                self._listener.parking.add(self._fd, lambda: self._listener.ready(self))
+                self._listener.parking.watch(self._fd)
 
     def end(self, why: str) -> None:
-        """Close it; from any thread, idempotent. A step that is under way runs into the closed socket."""
+        """Close it; from any thread, idempotent. `why`, if any, goes to the log."""
         with self._lock:
             if self._over:
                 return
             self._over = True
+            in_step = self._in_step
         self._connection.closed = True
         self._listener.forget(self)
         self._listener.parking.remove(self._fd)
-        log.info("closed %s before it was let in: %s", self._connection.address, why)
+        if why and self._listener.tells(self.origin):
+            log.info("closed %s before it was let in: %s", self._connection.address, one_line(why, 300))
+        with contextlib.suppress(OSError):
+            if in_step:  # the step has the descriptor in its hands: its number must not become another socket's
+                socket.socket.shutdown(self._sock, socket.SHUT_RDWR)
+            else:
+                self._sock.close()
+
+    def _send_away(self, reason: str) -> None:
+        """`Connection.close` before there is a session."""
+        with self._lock:
+            if self._let_in:
+                self._sent_away = reason
+        self.end(f"its connection was closed here: {reason}" if reason else "its connection was closed here")
+
+    def step(self) -> None:
+        """On a thread of the door's: one step forward with what has come."""
+        with self._lock:
+            if self._over:
+                return
+            self._in_step = True
+        more = False
+        try:
+            more = not self._advance()
+        except (OSError, ValueError, EmporionError) as error:
+            self.end(f"{type(error).__name__}: {error}")
+        except BaseException:  # nobody should wait for this one until its deadline, and the thread has others to walk
+            log.exception("the handshake with %s failed here", self._connection.address)
+            self.end("this end failed")
+        with self._lock:
+            self._in_step = False
+            if more and not self._over:
+                self._listener.parking.watch(self._fd)
+            if not self._over or self._let_in:
+                return
         with contextlib.suppress(OSError):
             self._sock.close()
-
-    def _step(self) -> None:
-        """On a worker: one step forward with what has come."""
-        self._listener.heard(self)
-        try:
-            if not self._advance():
-                with self._lock:
-                    if not self._over:
-                        self._listener.parking.watch(self._fd)
-        except (OSError, ValueError, EmporionError) as error:
-            self.end(f"{type(error).__name__}: {error}"[:300])
 
     def _advance(self) -> bool:
         """True when nothing more is to come: let in, or ended."""
@@ -234,6 +294,7 @@ class HalfOpen:
             if not self._encrypted():
                 return False
             self._handshake = self._listener.handshake(self._connection)
+            self._handshake.tells = lambda: self._listener.tells(self.origin)
         while True:
             try:
                 data = self._sock.recv(READ_BYTES)
@@ -244,12 +305,13 @@ class HalfOpen:
                 return True
             answer = self._handshake.receive(data)
             if answer:
-                self._sock.sendall(answer)  # less than any socket's buffer: it does not wait
+                self._sock.sendall(answer)  # less than any socket's buffer: it does not wait, or raises
+                self._listener.moved_on(self)
             if self._handshake.failed is not None:
-                self.end("denied")
+                self.end("")  # the handshake has logged why
                 return True
             if self._handshake.done:
-                self._let_in()
+                self._pass_on(self._handshake)
                 return True
 
     def _encrypted(self) -> bool:
@@ -265,6 +327,7 @@ class HalfOpen:
             self._sock.do_handshake()
         except ssl.SSLWantReadError:
             return False
+        self._listener.moved_on(self)
         der = self._sock.getpeercert(binary_form=True)
         if der is not None:
             from .tls import load_certificate
@@ -272,31 +335,22 @@ class HalfOpen:
             self._connection.certificate = load_certificate(der)
         return True
 
-    def _let_in(self) -> None:
+    def _pass_on(self, handshake: HostHandshake) -> None:
         with self._lock:
             if self._over:
                 return
-            self._over = True
+            self._over = self._let_in = True
         self._listener.forget(self)
         self._listener.parking.remove(self._fd)
-        assert self._handshake is not None
         transport: Transport = (
             TLSTransport(self._sock) if isinstance(self._sock, ssl.SSLSocket) else PlainTransport(self._sock)
         )
-        self._listener.admitted(transport, self._connection, self._handshake)
-
-
-def _too_late(half_open: "weakref.ref[HalfOpen]") -> None:
-    one = half_open()
-    if one is not None:
-        one.end("no handshake in time")
-
-
-def _address(sock: socket.socket, address: Any) -> tuple[str, int]:
-    """(ip, port); for a Unix socket ("uid=1000,pid=123", 0): the kernel's word on who connected (SO_PEERCRED)."""
-    if sock.family == socket.AF_UNIX:
-        pid, uid, _ = struct.unpack("3i", sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
-        return f"uid={uid},pid={pid}", 0
-    return str(address[0]), int(address[1])
-
-
+        try:
+            self._listener.admitted(transport, self._connection, handshake)
+        except BaseException:
+            transport.close()
+            raise
+        with self._lock:
+            sent_away = self._sent_away
+        if sent_away is not None:
+            self._connection.close(sent_away)  # there is a session now, which ends as sessions do

@@ -9,7 +9,7 @@ IPv6 addresses stand in brackets. Without NAME the host itself is meant. Everyth
 
 import re
 from dataclasses import dataclass
-from ipaddress import IPv6Address
+from ipaddress import IPv6Address, ip_address
 from typing import Final
 from urllib.parse import quote, unquote_to_bytes
 
@@ -50,13 +50,42 @@ class Listen:
         Raises:
             ConfigurationError: It is none of those; the text says what is wrong.
         """
-        scheme, authority, path, query = _split(text if "://" in text else f"{TLS_SCHEME}://{text}")
+        short = isinstance(text, str) and "://" not in text
+        scheme, authority, path, query = _split(f"{TLS_SCHEME}://{text}" if short else text)
         if query or (scheme != UNIX and path not in ("", "/")):
             raise ConfigurationError("listen: only an address belongs there, objects get their names in register()")
         if scheme == UNIX:
             return cls(scheme=scheme, path=_socket_path(authority, path))
         host, port = _host_port(authority)
         return cls(scheme=scheme, host=host, port=port)
+
+    @property
+    def is_everywhere(self) -> bool:
+        """Whether `host` means all addresses of this machine: good for listening, of no use in a URI elsewhere."""
+        try:
+            return ip_address(self.host).is_unspecified
+        except ValueError:
+            return False
+
+    def advertised(self, text: str) -> "Listen":
+        """How clients are to reach a host that listens here: ``HOST`` or ``HOST:PORT``; port 0: the one it has here.
+
+        Raises:
+            ConfigurationError: It is no address that a client could use; the text says what is wrong.
+        """
+        if self.scheme == UNIX:
+            raise ConfigurationError("advertise: a Unix socket is reached by its path alone: leave it out")
+        if isinstance(text, str) and "://" not in text:
+            text = f"{self.scheme}://{text}:0" if _has_no_port(text) else f"{self.scheme}://{text}"
+        try:
+            public = Listen.parse(text)
+        except ConfigurationError as error:
+            raise ConfigurationError(f'advertise takes "HOST" or "HOST:PORT": {error}') from None
+        if public.scheme != self.scheme:
+            raise ConfigurationError(f"advertise: this host speaks {self.scheme}://; give HOST:PORT alone")
+        if public.is_everywhere:
+            raise ConfigurationError(f"advertise: no client can connect to {public.host}: give a name or an address")
+        return public
 
     def __str__(self) -> str:
         return _place(self.scheme, self.host, self.port, self.path)
@@ -148,13 +177,17 @@ def _decode(text: str) -> str:
 
 def _host_port(authority: str) -> tuple[str, int]:
     host, colon, port = authority.rpartition(":")
-    if not colon or host.endswith(":") or not (port.isdecimal() and len(port) <= 5) or int(port) > 65535:
+    if ":" in host and not authority.startswith("["):
+        raise ConfigurationError(f"URI: {authority!r}: an IPv6 address stands in brackets, as in [::1]:7766")
+    if not colon or not (port.isdecimal() and len(port) <= 5) or int(port) > 65535:
         raise ConfigurationError(f"URI: {authority!r} is not HOST:PORT with a port up to 65535")
     if host.startswith("[") and host.endswith("]"):
         return str(_ipv6(_decode(host[1:-1]))), int(port)
-    if ":" in host:
-        raise ConfigurationError(f"URI: {authority!r}: an IPv6 address stands in brackets, as in [::1]:7766")
     return host, int(port)
+
+
+def _has_no_port(text: str) -> bool:
+    return text.endswith("]") if text.startswith("[") else ":" not in text
 
 
 def _ipv6(text: str) -> IPv6Address:

@@ -14,8 +14,12 @@ ROOT = Path(__file__).parents[2]
 SANS_IO = [
     "agents/manifest.py",
     "runtime/connection/handshake.py",
+    "runtime/connection/handshake_client.py",
+    "runtime/connection/handshake_host.py",
     "runtime/connection/handshake_messages.py",
+    "runtime/connection/handshake_states.py",
     "runtime/connection/session.py",
+    "runtime/connection/waiting.py",
     "runtime/wire/audit.py",
     "runtime/wire/blobs.py",
     "runtime/wire/bounds.py",

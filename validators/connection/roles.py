@@ -1,27 +1,31 @@
 """What a connection validator does of the handshake: only adds a condition (a gate), or proves in its own way."""
 
 import logging
+import threading
 import traceback
 from enum import Enum, auto
 from typing import Any, Final
 
 from ...errors import ConfigurationError, ConnectionDenied, DenyReason
 from ..verdict import Verdict, deny, read_verdict
+from ..window import Window
 from .steps import Connection, ConnectionValidator
 
 __all__ = [
     "Around",
     "Question",
     "check_validator_type",
-    "log_raised",
     "misled",
     "proves",
     "question_of",
+    "raised_texts",
     "shown",
     "tried",
 ]
 
 _log = logging.getLogger("emporion.connection")
+_told = Window("tried", "lines", 10, 60.0)  # tracebacks of one step a minute: those that follow say nothing new
+_telling = threading.Lock()
 
 # Whoever overrides one of these proves in a way of its own; all others leave the proof to the default.
 _PROOF: Final = (
@@ -110,13 +114,17 @@ def tried(validator: ConnectionValidator, step: str, *arguments: Any) -> Verdict
     except ConnectionDenied as denied:
         return deny(denied.reason, denied.text)
     except Exception as error:
-        log_raised(f"{step} of {type(validator).__name__}", error)
+        where = f"{step} of {type(validator).__name__}"
+        with _telling:
+            _told.forget()
+            if not _told.exhausted(where):  # peers can bring it about as often as they like
+                _told.count(where)
+                _log.error("validator step %s raised %s\n%s", where, *raised_texts(error))
         return deny(DenyReason.UNSPECIFIED, f"{step} raised {type(error).__name__}")
 
 
-def log_raised(step: str, error: Exception) -> None:
-    """Tell the operator what a validator's step raised, with its traceback."""
-    stack = "".join(traceback.format_tb(error.__traceback__))
+def raised_texts(error: BaseException) -> tuple[str, str]:
+    """What was raised and where, for the log."""
     # The exception's text may quote the peer: escaped and cut, it cannot write lines of its own into the log.
     what = "".join(traceback.format_exception_only(error)).strip()
-    _log.error("validator step %s raised %r\n%s", step, what if len(what) <= 200 else what[:200] + "...", stack)
+    return repr(what if len(what) <= 200 else what[:200] + "..."), "".join(traceback.format_tb(error.__traceback__))

@@ -1,0 +1,108 @@
+"""Sockets that listen, and what is said of who comes: the one place that reads the kernel's addresses."""
+
+import contextlib
+import errno
+import os
+import socket
+import stat
+import struct
+from ipaddress import IPv6Address, ip_address
+from pathlib import Path
+from typing import Any, Final
+
+from ...errors import ConfigurationError
+from .uri import UNIX, Listen
+
+__all__ = ["address_of", "open_socket", "origin_of"]
+
+BACKLOG: Final = 512
+IPV6_SITE_BITS: Final = 64  # whoever has one IPv6 address has all of its /64
+
+_WHAT_NOW: Final = {
+    errno.EADDRINUSE: "is another host running there? Stop it, or take another port; port 0 takes any that is free",
+    errno.EADDRNOTAVAIL: "this machine has no such address; 0.0.0.0 or [::] listens on all that it has",
+    errno.EACCES: "ports below 1024 need a privilege: take a higher one",
+}
+
+
+def open_socket(listen: Listen) -> socket.socket:
+    """Bind and listen. ``[::]`` takes IPv4 as well, whatever the system's default.
+
+    Raises:
+        ConfigurationError: The address cannot be had; the text says what to do.
+    """
+    if listen.scheme == UNIX:
+        return _unix_socket(Path(listen.path))
+    family = socket.AF_INET6 if ":" in listen.host else socket.AF_INET
+    try:
+        sock = socket.socket(family, socket.SOCK_STREAM)
+    except OSError as error:
+        raise ConfigurationError(f"cannot listen on {listen}: {error.strerror}") from None
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6 and IPv6Address(listen.host).is_unspecified:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        sock.bind((listen.host, listen.port))
+        sock.listen(BACKLOG)
+    except OSError as error:
+        sock.close()
+        what_now = "is the name spelled right?" if isinstance(error, socket.gaierror) else _WHAT_NOW.get(
+            error.errno or 0, "take another address")
+        raise ConfigurationError(f"cannot listen on {listen}: {error.strerror}; {what_now}") from None
+    sock.setblocking(False)
+    return sock
+
+
+def _unix_socket(path: Path) -> socket.socket:
+    """A socket in the file system that only its owner can reach; a dead one in its place is removed."""
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        if path.exists():
+            if not stat.S_ISSOCK(path.stat().st_mode):
+                raise ConfigurationError(f"cannot listen on {path}: there is a file of another kind")
+            with contextlib.suppress(ConnectionRefusedError), socket.socket(socket.AF_UNIX) as probe:
+                probe.connect(str(path))
+                raise ConfigurationError(f"cannot listen on {path}: another host is running there")
+            path.unlink()
+        before = os.umask(0o177)
+        try:
+            sock.bind(str(path))
+        finally:
+            os.umask(before)
+        sock.listen(BACKLOG)
+    except OSError as error:
+        sock.close()
+        raise ConfigurationError(f"cannot listen on {path}: {error.strerror}") from None
+    except BaseException:
+        sock.close()
+        raise
+    sock.setblocking(False)
+    return sock
+
+
+def address_of(sock: socket.socket, address: Any) -> tuple[str, int]:
+    """Who is at the other end of an accepted socket, as validators, hosted methods and the log see it.
+
+    (ip, port): a client that reaches a dual-stack host by IPv4 has its IPv4 address, not one mapped into IPv6, so that
+    a rule about 10.0.0.0/8 holds however the host listens. For a Unix socket ("uid=1000,pid=123", 0): the kernel's word
+    on who connected (SO_PEERCRED).
+    """
+    if sock.family == socket.AF_UNIX:
+        pid, uid, _ = struct.unpack("3i", sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+        return f"uid={uid},pid={pid}", 0
+    ip, port = str(address[0]), int(address[1])
+    if sock.family == socket.AF_INET6:
+        mapped = IPv6Address(ip).ipv4_mapped
+        ip = ip if mapped is None else str(mapped)
+    return ip, port
+
+
+def origin_of(ip: str) -> str:
+    """Whom to count together: an IPv4 address, the /64 of an IPv6 one, a Unix socket's process."""
+    try:
+        address = ip_address(ip)
+    except ValueError:
+        return ip
+    if address.version == 4:
+        return ip
+    return f"{IPv6Address(int(address) >> IPV6_SITE_BITS << IPV6_SITE_BITS)}/{IPV6_SITE_BITS}"
