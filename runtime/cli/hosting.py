@@ -9,6 +9,7 @@ from typing import Any
 
 import typer
 
+from ...validators.connection.passphrases import GivenPassphrases
 from ..host import Host
 from .logs import log_to_stderr
 
@@ -20,7 +21,7 @@ def serve(
     name: str,
     *,
     listen: str,
-    passphrases: list[str] | dict[str, str] | None,
+    passphrases: GivenPassphrases,
     anonymous: bool,
     validator: Callable[..., Any] | None,
     modules: list[str],
