@@ -1,11 +1,13 @@
 """Logins, and the host's last word: `accept_identity`, and what `Connection.closed` says."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from emporion.errors import ConfigurationError, DenyReason
 from emporion.tests.handshaking import ANN, OPEN_TO_ALL, VERIFIERS, WRONG, Place, meet
 from emporion.validators.connection import Connection, ConnectionValidator, Credentials, allowed_networks, logins
+from emporion.validators.connection.verifier_file import VerifierFile
 from emporion.validators.connection.verifiers import Verifiers
 
 PEOPLE = logins(VERIFIERS)
@@ -39,12 +41,30 @@ def test_logins_ask_their_source_anew_for_each_handshake() -> None:
         book.verifiers = VERIFIERS.with_passphrases({"zoe": "new"})
         assert not meet(gate, ANN) and meet(gate, Credentials("zoe", "new")).identity == "zoe"
         book.verifiers = None
-        assert meet(gate, ANN).code is DenyReason.UNSPECIFIED
+        denied = meet(gate, ANN)
+        assert denied.code is DenyReason.SECURITY
+        assert denied.reason.startswith("nobody is let in: logins(") and denied.reason.endswith("has to give Verifiers")
+
+
+def test_logins_go_by_a_verifier_file_as_it_is_now(tmp_path: Path) -> None:
+    path = tmp_path / "people"
+    file = VerifierFile(path)
+    file.update(lambda now: now.added("correct horse", "ann"), new=lambda: Verifiers([], iterations=4096))
+    for gate in (logins(file), logins(path)):
+        assert repr(gate) == f"logins(VerifierFile({str(path)!r}))"
+        assert meet(gate, ANN).identity == "ann" and not meet(gate, Credentials("zoe", "new"))
+        file.update(lambda now: now.added("new", "zoe"))
+        assert meet(gate, Credentials("zoe", "new")).identity == "zoe"
+        file.update(lambda now: now.removed("zoe"))
+    path.unlink()
+    assert meet(gate, ANN).code is DenyReason.SECURITY
 
 
 @pytest.mark.parametrize(
     ("source", "says"),
     [
+        (Verifiers(["pw"], iterations=4096), "none of these passphrases has a login"),
+        (Path("/nowhere/at/all"), "there is no verifier file"),
         (["pw"], "logins(list): give {login: password}"),
         ("ann:secret", "logins(str)"),
         (None, "logins(NoneType)"),
