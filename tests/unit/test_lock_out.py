@@ -246,6 +246,21 @@ def test_once_a_lock_is_over_one_guess_is_evaluated_at_a_time() -> None:
         inner.go_on = threading.Semaphore(0)
 
 
+def test_once_there_was_a_lock_nobody_waits_for_the_one_that_is_evaluated() -> None:
+    inner, clock = Slow(True), Clock()
+    guard = lock_out(all_of(inner), after=1, clock=clock)
+    fail(guard._failures, ("address", "192.0.2.1"))
+    clock.now_s += 1
+    met, threads = side_by_side(guard, 1)
+    assert inner.begun.acquire(timeout=60)
+    meanwhile = meet(guard, None)
+    assert meanwhile.code is DenyReason.SECURITY
+    assert meanwhile.reason == "one attempt at a time after too many failures from 192.0.2.1"
+    inner.go_on.release()
+    threads[0].join(60)
+    assert met == [True]
+
+
 # --- what it remembers
 
 
@@ -257,7 +272,7 @@ def failures(**options: Any) -> tuple[Failures, Clock]:
 
 def fail(memory: Failures, key: object, times: int = 1) -> None:
     for _ in range(times):
-        assert memory.begin(key) == 0
+        assert memory.begin(key) is None
         memory.end(key, "", failed=True, clear=False)
 
 
@@ -274,7 +289,7 @@ def test_keys_whose_time_is_over_go_first_and_those_that_are_tried_stay() -> Non
     memory, clock = failures()
     fail(memory, "old", 2)
     clock.now_s += 86_400
-    assert memory.begin("tried") == 0
+    assert memory.begin("tried") is None
     fail(memory, "recent")
     for number in range(MOST_KEYS - 3):
         fail(memory, number)
