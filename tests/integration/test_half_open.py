@@ -9,6 +9,7 @@ import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -211,7 +212,7 @@ def test_a_slow_loris_meets_one_deadline_whatever_it_trickles(tls: bool, ears: E
     with open_door(tls, handshake_s=1.5) as door:
         slow = [begin(door) for begin in SLOW[tls]]
         over = threading.Event()
-        talking = [in_thread(lambda it=it: dribble(*it, lambda: over.wait(0.02))) for it in slow]  # type: ignore[misc]
+        talking = [in_thread(partial(dribble, wire, words, lambda: over.wait(0.02))) for wire, words in slow]
 
         ears.wait_for(lambda: sum("no handshake in time" in r.getMessage() for r in list(ears.records)) == len(slow))
 
@@ -281,21 +282,22 @@ def test_who_takes_no_answer_holds_no_thread() -> None:
 class Thinking(ConnectionValidator):
     """Asks somebody about each client of 127.0.0.9, who takes a while."""
 
-    def __init__(self) -> None:
+    def __init__(self, step: str) -> None:
         self.at_it = threading.Semaphore(0)
         self.go_on = threading.Event()
         self.connections: list[Connection] = []
+        setattr(self, step, self._think)
 
-    def accept_host(self, host: Any, connection: Connection) -> bool:
-        self.connections.append(connection)
+    def _think(self, host: Any, connection: Connection) -> bool:
         if connection.address[0] == "127.0.0.9":
+            self.connections.append(connection)
             self.at_it.release()
             assert self.go_on.wait(ANSWER_S)
         return True
 
 
 def test_a_validator_that_thinks_holds_its_own_threads_and_no_more_of_them_than_there_are() -> None:
-    validator = Thinking()
+    validator = Thinking("accept_host")
     with open_door(validator=validator, handshake_s=LONG_S) as door:
         threads = threading.active_count()
         crowd = []
@@ -306,6 +308,7 @@ def test_a_validator_that_thinks_holds_its_own_threads_and_no_more_of_them_than_
             assert validator.at_it.acquire(timeout=ANSWER_S)
         until(lambda: len(door.listener._ready) == 2 * STEP_THREADS)
         assert threading.active_count() - threads <= STEP_THREADS
+        assert not door.listener._workers.pressed, "what waits for a thread waits where it can be taken out again"
         for one in crowd[STEP_THREADS:]:
             one.close()
         validator.go_on.set()
@@ -316,17 +319,21 @@ def test_a_validator_that_thinks_holds_its_own_threads_and_no_more_of_them_than_
 
 def test_who_is_ended_in_the_middle_of_a_step_is_not_let_in(ears: Ears) -> None:
     """While its validator thinks: the step runs to its end, and leads nowhere."""
-    validator = Thinking()
+    validator = Thinking("accept_identity")
     with open_door(validator=validator, handshake_s=LONG_S) as door:
-        slow = door.stranger("127.0.0.9")
-        slow.send(HELLO)
+        slow = Stranger(door.uri, source="127.0.0.9")
+        half = slow.handshake()
+        slow.send(half.start())
+        slow.send(half.receive(slow.message()))
         assert validator.at_it.acquire(timeout=ANSWER_S)
         validator.connections[0].close("enough")
         assert door.listener.half_open() == 0
         door.lets_in()  # by another thread, while that one thinks on
         validator.go_on.set()
         assert slow.rest() == b""
-        assert len(door.guests) == 1
+        assert [connection.address[0] for _, connection in door.guests] == ["127.0.0.1"]
+        ears.wait_for(lambda: [r for r in list(ears.records) if "denied" in r.getMessage()])
+        assert not [r for r in ears.records if "accepted" in r.getMessage() and "127.0.0.9" in r.getMessage()]
         slow.close()
 
 
@@ -362,6 +369,22 @@ def test_a_connection_closed_by_its_validator_does_not_stay(after: bool, ears: E
             told = [r.getMessage() for r in ears.records if "before it was let in" in r.getMessage()]
             assert len(told) == 1 and told[0].endswith("second\\nthoughts")
         stranger.close()
+
+
+def test_a_fault_of_this_end_leaves_nobody_waiting_and_the_door_open(ears: Ears) -> None:
+    with open_door(handshake_s=LONG_S) as door:
+        let_in = door.listener.admitted
+
+        def admitted(transport: Transport, connection: Connection, handshake: HostHandshake) -> None:
+            door.listener.admitted = let_in
+            raise KeyError("nobody thought of this")
+
+        door.listener.admitted = admitted
+        with closing(Stranger(door.uri)) as unlucky:
+            unlucky.shake()
+            assert unlucky.rest() == b""
+        ears.wait_for(lambda: [r for r in list(ears.records) if r.exc_info and "failed here" in r.getMessage()])
+        door.lets_in()
 
 
 def test_denials_and_broken_handshakes_have_a_bounded_number_of_lines(ears: Ears) -> None:
