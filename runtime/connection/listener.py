@@ -20,7 +20,7 @@ from ...validators.connection import Connection
 from ..events import one_line
 from ..workers import Parking, Workers
 from .handshake import HostHandshake, denial
-from .ports import address_of, open_socket, origin_of
+from .ports import address_of, close_socket, open_socket, origin_of
 from .tls_faults import PLAIN_ALERT, TLS_HELLO, client_fault
 from .tls_transport import TLSTransport
 from .transport import PlainTransport, Transport
@@ -100,7 +100,7 @@ class Listener:
             half_open = list(self._waiting)
         for one in half_open:
             one.end("the host is closing")
-        self.sock.close()
+        close_socket(self.sock)
         self._workers.close()
         self._turn_page()
 
@@ -338,7 +338,8 @@ class HalfOpen:
             self.end("the client left")
             return False
         except ssl.SSLError as error:
-            self._refuse(client_fault(error))  # OpenSSL has told the client by an alert
+            # OpenSSL tells who speaks TLS by an alert, and says nothing to who does not.
+            self._refuse(client_fault(error), PLAIN_ALERT if error.reason == "WRONG_VERSION_NUMBER" else b"")
             return False
         self._listener.moved_on(self)
         try:
@@ -349,11 +350,16 @@ class HalfOpen:
         return True
 
     def _refuse(self, why: str, answer: bytes = b"") -> None:
-        """Deny a client whose TLS is not as it should be, before it has said anything."""
+        """Deny a client whose TLS is not as it should be, before it has said anything.
+
+        `answer` goes into the TLS connection where there is one; `PLAIN_ALERT` is what TLS itself would say.
+        """
         if self._listener.tells(self.origin):
             log.warning("denied %s: %s", self._connection.address, one_line(why, 500))
         with contextlib.suppress(OSError, ValueError):
-            if answer:
+            if answer == PLAIN_ALERT:
+                socket.socket.send(self._sock, answer)
+            elif answer:
                 self._sock.send(answer)
         self.end("")
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 from ...errors import ConfigurationError
 from .uri import UNIX, Listen
 
-__all__ = ["address_of", "open_socket", "origin_of"]
+__all__ = ["address_of", "close_socket", "open_socket", "origin_of"]
 
 BACKLOG: Final = 512
 IPV6_SITE_BITS: Final = 64  # whoever has one IPv6 address has all of its /64
@@ -60,15 +60,12 @@ def _unix_socket(path: Path) -> socket.socket:
         if path.exists():
             if not stat.S_ISSOCK(path.stat().st_mode):
                 raise ConfigurationError(f"cannot listen on {path}: there is a file of another kind")
-            with contextlib.suppress(ConnectionRefusedError), socket.socket(socket.AF_UNIX) as probe:
-                probe.connect(str(path))
+            if _answers(path):
                 raise ConfigurationError(f"cannot listen on {path}: another host is running there")
             path.unlink()
-        before = os.umask(0o177)
-        try:
-            sock.bind(str(path))
-        finally:
-            os.umask(before)
+        # Linux gives the file the mode of the unbound socket. An umask would do too, to every thread's files meanwhile.
+        os.fchmod(sock.fileno(), 0o600)
+        sock.bind(str(path))
         sock.listen(BACKLOG)
     except OSError as error:
         sock.close()
@@ -78,6 +75,28 @@ def _unix_socket(path: Path) -> socket.socket:
         raise
     sock.setblocking(False)
     return sock
+
+
+def _answers(path: Path) -> bool:
+    """Whether somebody listens there."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.setblocking(False)
+        try:
+            probe.connect(str(path))
+        except ConnectionRefusedError:
+            return False
+        except BlockingIOError:  # its backlog is full
+            return True
+        return True
+
+
+def close_socket(sock: socket.socket) -> None:
+    """Listen no more. The file of a Unix socket goes first: later it may be that of the next host, which takes the
+    place of one that answers nobody."""
+    if sock.family == socket.AF_UNIX and sock.fileno() >= 0:
+        with contextlib.suppress(OSError):
+            Path(sock.getsockname()).unlink(missing_ok=True)
+    sock.close()
 
 
 def address_of(sock: socket.socket, address: Any) -> tuple[str, int]:

@@ -72,15 +72,17 @@ class HostTLS:
         """The certificate that the client at the other end has proved to own; None: it showed none.
 
         Raises:
-            ProtocolError: It cannot be read, though OpenSSL could.
-            ConnectionDenied: SECURITY; it is none of those that `TLS.fingerprints` names.
+            ConnectionDenied: SECURITY; it is none of those that `TLS.fingerprints` names, or cannot be read, though
+                OpenSSL could.
         """
         der = sock.getpeercert(binary_form=True)
-        certificate = None if der is None else load_certificate(der)
         if self.known and (der is None or fingerprint(der) not in self.known):
             shown = "no certificate" if der is None else f"certificate {fingerprint(der)}"
             raise ConnectionDenied(DenyReason.SECURITY, f"it shows {shown}, which is not in TLS(fingerprints=...)")
-        return certificate
+        try:
+            return None if der is None else load_certificate(der)
+        except ProtocolError as error:
+            raise ConnectionDenied(DenyReason.SECURITY, str(error)) from None
 
 
 def server_context(tls: TLS | None = None, state_dir: str | os.PathLike[str] | None = None) -> HostTLS:
@@ -128,6 +130,7 @@ def client_context(tls: TLS | None = None) -> ssl.SSLContext:
     tls = tls or TLS()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
+    context.hostname_checks_common_name = False  # a common name may be anything: names of hosts stand in the SAN
     if tls.certificate is not None:
         _load_files(context, tls.certificate, tls.key)
     if tls.ca:

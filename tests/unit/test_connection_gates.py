@@ -91,6 +91,12 @@ def test_a_function_decides_with_a_clear_answer_only(answer: Any, code: DenyReas
     assert why in met.reason
 
 
+def test_an_address_is_compared_without_its_zone() -> None:
+    asked: list[object] = []
+    meet(by_host(lambda address: asked.append(address[0]) or True), ip="fe80::1%eth0")  # type: ignore[func-returns-value]
+    assert asked == ["fe80::1"]
+
+
 def test_a_coroutine_is_no_answer() -> None:
     async def decide(address: tuple[str, int]) -> bool:
         return True
@@ -167,6 +173,43 @@ def test_strangers_and_those_who_are_denied_later_use_nothing_up() -> None:
         assert meet(bounds, WRONG, place=place).code is DenyReason.SECURITY
         assert meet(all_of(bounds, Nobody()), place=place).code is DenyReason.UNSPECIFIED
     assert meet(bounds, place=place)
+
+
+class Watched:
+    """A lock that tells who comes to it."""
+
+    def __init__(self) -> None:
+        self.came = threading.Semaphore(0)
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> None:
+        self.came.release()
+        self._lock.acquire()
+
+    def __exit__(self, *exc: object) -> None:
+        self._lock.release()
+
+
+def test_nobody_is_let_in_while_another_one_is_being_counted() -> None:
+    bounds = max_connections(1)
+    bounds._lock = lock = Watched()  # type: ignore[assignment]
+    counting = threading.Event()
+
+    class Crowded(Place):
+        def connections(self) -> list[Any]:
+            found = super().connections()
+            if lock._lock.locked() and not counting.is_set():
+                counting.set()  # the first one is at it now, and goes on when the second one has come
+                assert lock.came.acquire(timeout=60) and lock.came.acquire(timeout=60)
+            return found
+
+    place, met = Crowded(), []
+    first = threading.Thread(target=lambda: met.append(meet(bounds, place=place, listed=False)))
+    first.start()
+    assert counting.wait(60)
+    met.append(meet(bounds, BOB, place=place, listed=False))
+    first.join(60)
+    assert sorted(map(bool, met)) == [False, True]
 
 
 def test_no_more_get_in_however_many_threads_let_them_in() -> None:

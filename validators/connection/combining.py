@@ -156,7 +156,8 @@ class any_of(_Several):
 
     A gate's proof is the default one. A token that is given is shown to every proof. The identity is that of the first
     validator that says yes to the end, the host's proof that of one which has one. A validator that raises counts as a
-    denial, and is logged. The peer is told the code of the last step: SERVER_TOO_BUSY if one says so, else SECURITY.
+    denial, and is logged. The peer is told the code that the last denials share, or else SERVER_TOO_BUSY if it is among
+    them, or else SECURITY.
 
     Raises:
         ConfigurationError: Two of them ask a question of their own: one handshake has one challenge.
@@ -223,7 +224,7 @@ class any_of(_Several):
 
     def accept_identity(self, host: HostView, connection: Connection) -> bool | Verdict:
         progress = self._progress.get(connection)
-        if progress is None or (self._proves and not progress.proved):
+        if progress is None:
             return _OUT_OF_TURN
         before = connection.identity
         # Gates leave the identity to whoever proved it; so does an any_of beside a proof that took precedence.
@@ -266,8 +267,9 @@ def _named(validator: ConnectionValidator, verdict: Verdict) -> Verdict:
 
 
 def _joined(all_: Sequence[Verdict], last: Sequence[Verdict]) -> Verdict:
-    """One denial with the reasons of `all_`; its code is one of those of the `last` step."""
+    """One denial with the reasons of `all_`, and a code from the `last` step."""
     codes = {verdict.code for verdict in last}
-    order = (DenyReason.SERVER_TOO_BUSY, DenyReason.SECURITY, DenyReason.HOST_BLOCKED, DenyReason.UNSPECIFIED)
-    code = next(code for code in order if code in codes)
-    return deny(code, "; ".join(verdict.reason for verdict in all_)[:MAX_REASON_CHARS])
+    # Where they differ, no other single code would be true: another address, say, need not help.
+    either = DenyReason.SERVER_TOO_BUSY if DenyReason.SERVER_TOO_BUSY in codes else DenyReason.SECURITY
+    reasons = "; ".join(verdict.reason for verdict in all_)
+    return deny(codes.pop() if len(codes) == 1 else either, reasons[:MAX_REASON_CHARS])

@@ -50,10 +50,12 @@ class Failures:
     def __len__(self) -> int:
         return len(self._records)
 
-    def begin(self, key: Hashable) -> float:
-        """0.0: evaluate the attempt, then call `end`; otherwise the seconds for which `key` is locked.
+    def begin(self, key: Hashable) -> float | None:
+        """None: evaluate the attempt, then call `end`; otherwise the seconds for which `key` is locked.
 
-        Waits for attempts under way, where their failure would lock this one out.
+        Waits for attempts under way whose failure would begin the first lock: those who did nothing wrong come side by
+        side, too. Later one attempt is evaluated at a time, and others meanwhile get 0.0: whoever guesses must not hold
+        threads that wait.
         """
         with self._changed:
             while True:
@@ -66,6 +68,8 @@ class Failures:
                 failed = self._fresh(record, now_s)
                 if not record.trying or failed + record.trying < self._after:
                     record.trying += 1
+                    return None
+                if failed >= self._after:
                     return 0.0
                 self._changed.wait()
 

@@ -28,7 +28,7 @@ class lock_out(Around):
     The lock begins with the failure that is number `after` within `forget_s`, lasts `first_s`, and each further
     failure doubles it, up to `most_s`. What comes meanwhile is denied without a look at its token, and counts for
     nothing. The peer is told what it would be told of a wrong passphrase; the log says more. Of attempts side by side
-    no more are evaluated than of attempts one by one: some wait for the others.
+    no more are evaluated than of attempts one by one: before the first lock some wait for others, later only one is.
 
     Failures count by address (IPv6: by /64; a Unix socket's peers: by user), or by login, known or not: this stops
     guesses from many addresses, and also lets anybody lock anybody out. Who gives no login, and a scheme of one's own,
@@ -88,8 +88,9 @@ class lock_out(Around):
         key, who = (("login", login), sender) if by_login else (("address", sender), login)
         where = "at this login" if by_login else f"from {sender}"
         locked_s = self._failures.begin(key)
-        if locked_s:
-            return deny(DenyReason.SECURITY, f"locked for {locked_s:.3g} s more after too many failures {where}")
+        if locked_s is not None:
+            how = f"locked for {locked_s:.3g} s more" if locked_s else "one attempt at a time"
+            return deny(DenyReason.SECURITY, f"{how} after too many failures {where}")
         failed, clear, now_locked_s = True, False, 0.0
         try:
             verdict = read_verdict(self.validator.accept_identification(host, connection, token, challenge))
