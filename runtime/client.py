@@ -13,6 +13,7 @@ from ..agents.state import new_shell, restore, subject_of
 from ..errors import CallTimeout, CodeDenied, ConnectionLost, LimitExceeded, ProtocolError
 from ..validators.code import CodeValidator, judge
 from ..validators.connection import ConnectionValidator
+from ..validators.connection.roles import check_validator_type
 from ..validators.consignment import Consignment
 from .code.flights import Flights
 from .code.importer import MobileModules
@@ -83,7 +84,8 @@ def connect(
     """
     uri = URI.parse(uri) if isinstance(uri, str) else uri
     check_options(uri, passphrase, login, identity, verify_host, tls, codec)
-    validator = connection_validator or ConnectionValidator()
+    validator = ConnectionValidator() if connection_validator is None else connection_validator
+    check_validator_type("connection_validator=", validator)
     proved = credentials(passphrase, login, identity)
     dialer = Dialer(uri=uri, proved=proved, validator=validator, verify_host=verify_host, tls=tls, codec=codec)
     peer = ClientPeer(dialer, mobile_code=mobile_code, code_validator=code_validator, timeout_s=timeout_s)

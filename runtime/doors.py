@@ -97,7 +97,7 @@ class Doors:
 
     def _admitted(self, transport: Transport, connection: Connection, handshake: HostHandshake) -> None:
         who = "anonymous" if connection.identity is None else connection.identity
-        guest = GuestPeer(self._keeper, connection, f"{who}@{connection.address[0]}:{connection.address[1]}")
+        guest = GuestPeer(self._keeper, connection, f"{who}@{connection.where}")
         channel = Channel(
             transport,
             codecs=[CODECS[name] for name in self._codecs],

@@ -19,6 +19,7 @@ from ..errors import ConfigurationError, EmporionError, VisitEnded
 from ..validators.code import CodeValidator
 from ..validators.connection import Connection, ConnectionValidator
 from ..validators.connection.passphrases import GivenPassphrases, Passphrases
+from ..validators.connection.roles import check_validator_type, proves
 from ..validators.connection.verifiers import Verifiers
 from .allowances import Allowances, IdentityLimits
 from .code.admission import Admission, Realm
@@ -103,11 +104,8 @@ class Host:
         self.allow_anonymous = allow_anonymous or (place.scheme == UNIX and passphrases is None)
         self.max_connections = max_connections
         self.tracebacks = tracebacks == "full"
-        if self.verifiers is None and not self.allow_anonymous and connection_validator is None:
-            raise ConfigurationError(
-                f"a host on {place} without passphrases would let everybody in: "
-                "give passphrases=[...], or say allow_anonymous=True"
-            )
+        validator = ConnectionValidator() if connection_validator is None else connection_validator
+        self._check_proof(place, validator)
         if tls is not None and place.scheme != TLS_SCHEME:
             raise ConfigurationError(f"tls= is given, but a host on {place} speaks no TLS: listen on HOST:PORT")
         self._place = place
@@ -142,7 +140,7 @@ class Host:
             sock,
             tls=host_tls,
             shown=shown,
-            validator=connection_validator or ConnectionValidator(),
+            validator=validator,
             codecs=codecs,
             parking=self._parking,
             workers=self._workers,
@@ -241,8 +239,22 @@ class Host:
     # --- connections --------------------------------------------------------------------------------------------
 
     def set_connection_validator(self, validator: ConnectionValidator) -> None:
-        """Change who decides about connections; holds for the next one."""
+        """Change who decides about connections, from any thread; holds for the next one.
+
+        Raises:
+            ConfigurationError: It is none, or asks for passphrases, and this host has none.
+        """
+        self._check_proof(self._place, validator)
         self._doors.validator = validator
+
+    def _check_proof(self, place: Listen, validator: ConnectionValidator) -> None:
+        """Refuse what would let everybody in, or nobody."""
+        check_validator_type("connection_validator=", validator)
+        if self.verifiers is None and not self.allow_anonymous and not proves(validator):
+            raise ConfigurationError(
+                f"a host on {place} without passphrases has nothing that its clients could prove: "
+                "give passphrases=[...], or say allow_anonymous=True to let everybody in"
+            )
 
     @property
     def verifiers(self) -> Verifiers | None:

@@ -70,12 +70,15 @@ def meet(
     binding: bytes | None = HERE,
     theirs: ConnectionValidator | None = None,
     listed: bool = True,
+    tells: bool = True,
 ) -> Meeting:
-    """One whole handshake: both real halves, bytes carried to and fro. Who is let in is on the list, if `listed`."""
+    """One whole handshake: both real halves, bytes carried to and fro. Who is let in is on the list, if `listed`; the
+    log has room for a denial, if it `tells`."""
     place = place or Place()
     connection = Connection((ip, 4711), certificate=certificate)
     host = HostHandshake(validator, host=place, connection=connection, binding=binding, codecs=["msgpack"],
                          random=secrets.token_bytes)  # fmt: skip
+    host.tells = lambda: tells
     client = ClientHandshake(theirs or ConnectionValidator(), identity=identity, uri=None, peer_address=None,
                              binding=binding, codec="msgpack", random=secrets.token_bytes, host_known=True)  # fmt: skip
     told: DenyReason | None = None

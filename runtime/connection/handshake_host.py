@@ -14,6 +14,7 @@ from ...validators.connection import Connection, ConnectionValidator
 from ...validators.connection.roles import raised
 from ...validators.connection.scram import NONCE_BYTES, Exchange
 from ...validators.verdict import MAX_REASON_CHARS, Verdict, deny, read_verdict
+from ..events import one_line
 from .handshake_messages import (
     PREFACE,
     Challenge,
@@ -207,7 +208,7 @@ class HostHandshake:
     def _deny(self, verdict: Verdict) -> bytes:
         self.failed = ConnectionDenied(verdict.code, verdict.reason)
         self._tell(logging.WARNING, "denied %s: %s (%s)", self._who(),
-                   _printable(verdict.reason, MAX_REASON_CHARS), verdict.code.name)
+                   one_line(verdict.reason, MAX_REASON_CHARS), verdict.code.name)
         self._close()
         return denial(verdict.code)
 
@@ -233,8 +234,9 @@ class HostHandshake:
 
     def _who(self) -> str:
         login = self._hello.login if self._hello is not None else ""
-        claim = f", login {_printable(login)}" if login else ""
-        return f"{_printable(str(self._connection.address))}{claim}, identity {self._connection.identity!r}"
+        claim = f", login {login[:200]!r}" if login else ""
+        identity = self._connection.identity
+        return f"{one_line(self._connection.where)}{claim}{'' if identity is None else f', as {identity[:200]!r}'}"
 
 
 class _Refused(Exception):
@@ -242,8 +244,3 @@ class _Refused(Exception):
 
     def __init__(self, verdict: Verdict) -> None:
         self.verdict = verdict
-
-
-def _printable(text: str, limit: int = 200) -> str:
-    """Foreign text for the log: quoted, escaped (no line breaks, no terminal controls) and cut."""
-    return repr(text if len(text) <= limit else text[:limit] + "...")

@@ -252,7 +252,7 @@ class HalfOpen:
         self._listener.forget(self)
         self._listener.parking.remove(self._fd)
         if why and self._listener.tells(self.origin):
-            log.info("closed %s before it was let in: %s", self._connection.address, one_line(why, 300))
+            log.info("closed %s before it was let in: %s", self._connection.where, one_line(why, 300))
         with contextlib.suppress(OSError):
             if in_step:  # the step has the descriptor in its hands: its number must not become another socket's
                 socket.socket.shutdown(self._sock, socket.SHUT_RDWR)
@@ -278,7 +278,7 @@ class HalfOpen:
         except (OSError, ValueError, EmporionError) as error:
             self.end(f"{type(error).__name__}: {error}")
         except BaseException:  # nobody should wait for this one until its deadline, and the thread has others to walk
-            log.exception("the handshake with %s failed here", self._connection.address)
+            log.exception("the handshake with %s failed here", self._connection.where)
             self.end("this end failed")
         with self._lock:
             self._in_step = False
@@ -355,7 +355,7 @@ class HalfOpen:
         `answer` goes into the TLS connection where there is one; `PLAIN_ALERT` is what TLS itself would say.
         """
         if self._listener.tells(self.origin):
-            log.warning("denied %s: %s", self._connection.address, one_line(why, 500))
+            log.warning("denied %s: %s", self._connection.where, one_line(why, 500))
         with contextlib.suppress(OSError, ValueError):
             if answer == PLAIN_ALERT:
                 socket.socket.send(self._sock, answer)

@@ -232,3 +232,24 @@ def test_a_connection_says_that_it_is_over_however_it_ended(door: Door) -> None:
     proxy.__exit__(None, None, None)
     until(lambda: there.closed)
     assert denied.closed and door.host.connections() == []
+
+
+@pytest.mark.parametrize("validator", [blocked_networks("192.0.2.0/24"), all_of(rate(5, 1.0)), ConnectionValidator()])
+def test_a_host_whose_rules_ask_for_passphrases_that_it_has_not_got_is_not_made(validator: ConnectionValidator) -> None:
+    with pytest.raises(emporion.ConfigurationError, match="nothing that its clients could prove"):
+        emporion.Host(connection_validator=validator)
+    with emporion.Host(connection_validator=logins(PEOPLE)) as host:
+        with pytest.raises(emporion.ConfigurationError, match="nothing that its clients could prove"):
+            host.set_connection_validator(validator)
+        emporion.connect(host.register(Desk(), "desk"), login="ann", passphrase="correct horse").__exit__()
+
+
+@pytest.mark.parametrize("validator", [ConnectionValidator, lambda host, connection: True])
+def test_what_is_no_connection_validator_is_refused_at_both_ends(validator: Any) -> None:
+    with pytest.raises(emporion.ConfigurationError, match="by_host"):
+        emporion.Host(passphrases=PEOPLE, connection_validator=validator)
+    with open_host() as host:
+        with pytest.raises(emporion.ConfigurationError, match="by_host"):
+            host.set_connection_validator(validator)
+        with pytest.raises(emporion.ConfigurationError, match="by_host"):
+            emporion.connect(host.register(Desk(), "desk"), passphrase="battery", connection_validator=validator)

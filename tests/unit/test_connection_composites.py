@@ -22,7 +22,6 @@ from emporion.validators.connection import (
 )
 from emporion.validators.connection.verifiers import Verifiers
 from emporion.validators.verdict import read_verdict
-from emporion.validators.window import Window
 
 HOME = allowed_networks("10.0.0.0/8")
 AT_HOME = "10.0.0.1"
@@ -245,11 +244,7 @@ def test_a_name_given_early_stays_in_its_branch() -> None:
     assert meet(any_of(Inside(), Listening()), ANN) and heard == [None]
 
 
-def test_a_branch_that_raises_is_denied_and_logged_and_the_others_go_on(
-    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("emporion.validators.connection.roles._told", Window("tried", "lines", 10, 60, Clock()))
-
+def test_a_branch_that_raises_is_denied_and_logged_and_the_others_go_on(caplog: pytest.LogCaptureFixture) -> None:
     def explode(address: object) -> bool:
         raise ValueError("a peer's\nline")
 
@@ -262,8 +257,8 @@ def test_a_branch_that_raises_is_denied_and_logged_and_the_others_go_on(
     assert "accept_host of by_host raised" in record.getMessage() and "in explode" in record.getMessage()
     assert "a peer's\nline" not in record.getMessage()
     with caplog.at_level(logging.ERROR, "emporion.connection"):
-        assert all(meet(any_of(by_host(explode), PEOPLE)) for _ in range(20))
-    assert len(caplog.records) == 10  # peers can bring it about as often as they like
+        assert meet(any_of(by_host(explode), PEOPLE), tells=False)
+    assert len(caplog.records) == 1  # peers can bring it about as often as they like: the log says when it is enough
     denied = meet(any_of(by_host(explode), by_host(refuse)))
     assert denied.code is DenyReason.SECURITY
     assert denied.reason == "by_host: accept_host raised ValueError; by_host: on the list"

@@ -31,7 +31,7 @@ class _Several(Around):
         if not validators:
             raise ConfigurationError(f"{type(self).__name__}() needs at least one validator")
         for validator in validators:
-            check_validator_type(type(self).__name__, validator)
+            check_validator_type(f"{type(self).__name__}()", validator)
         self.validators = validators
         proving = [validator for validator in validators if proves(validator)]
         self._proves = bool(proving)

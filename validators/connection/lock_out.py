@@ -55,7 +55,7 @@ class lock_out(Around):
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.validator = ConnectionValidator() if validator is None else validator
-        check_validator_type("lock_out", self.validator)
+        check_validator_type("lock_out()", self.validator)
         if type(after) is not int or not 1 <= after <= _MOST_AFTER:
             raise ConfigurationError(f"lock_out(after={after!r}): a number of failures from 1 to {_MOST_AFTER}")
         for name, seconds in (("first_s", first_s), ("most_s", most_s), ("forget_s", forget_s)):

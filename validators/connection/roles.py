@@ -89,7 +89,7 @@ def check_validator_type(block: str, validator: object) -> None:
     """
     if not isinstance(validator, ConnectionValidator):
         raise ConfigurationError(
-            f"{block}() takes connection validators, not {validator!r:.100}: a function goes into by_host(...), and a "
+            f"{block} takes connection validators, not {validator!r:.100}: a function goes into by_host(...), and a "
             "class is called first"
         )
 
@@ -106,10 +106,10 @@ def tried(validator: ConnectionValidator, connection: Connection, step: str, *ar
     try:
         return read_verdict(getattr(validator, step)(*arguments))
     except BaseException as error:
-        return raised(f"{step} of {type(validator).__name__}", error, connection)
+        return raised(step, error, connection, of=f" of {type(validator).__name__}")
 
 
-def raised(step: str, error: BaseException, connection: Connection) -> Verdict:
+def raised(step: str, error: BaseException, connection: Connection, *, of: str = "") -> Verdict:
     """The verdict on what a step raised: `ConnectionDenied` denies with its code; all else is told to the operator with
     its traceback, also what is no `Exception`, for whoever quits has not said yes."""
     if isinstance(error, ConnectionDenied):
@@ -118,5 +118,5 @@ def raised(step: str, error: BaseException, connection: Connection) -> Verdict:
     # The exception's text may quote the peer: escaped and cut, it cannot write lines of its own into the log.
     what = "".join(traceback.format_exception_only(error)).strip()
     text = what if len(what) <= 200 else what[:200] + "..."
-    connection.tell(logging.ERROR, "validator step %s raised %r\n%s", step, text, stack)
+    connection.tell(logging.ERROR, "validator step %s%s raised %r\n%s", step, of, text, stack)
     return deny(DenyReason.UNSPECIFIED, f"{step} raised {type(error).__name__}")

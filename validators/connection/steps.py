@@ -72,6 +72,12 @@ class Connection:
         self.closed = False  # it is over, or was never let in; nothing more comes from it
         self._on_close = on_close
 
+    @property
+    def where(self) -> str:
+        """The address as the log has it: ``192.0.2.1:4711``, ``[2001:db8::1]:4711``, ``uid=1000,pid=123``."""
+        ip, port = self.address
+        return (f"[{ip}]:{port}" if ":" in ip else f"{ip}:{port}") if port else ip
+
     def attach(self, on_close: Callable[[str], object]) -> None:
         """From now on `close` calls this: the connection has become a session."""
         self._on_close = on_close
