@@ -82,7 +82,7 @@ def connect(
         NamingError: The host has no object of that name.
         ConfigurationError: What was asked for cannot be right.
     """
-    uri = URI.parse(uri) if isinstance(uri, str) else uri
+    uri = uri if isinstance(uri, URI) else URI.parse(uri)
     check_options(uri, passphrase, login, identity, verify_host, tls, codec)
     validator = ConnectionValidator() if connection_validator is None else connection_validator
     check_validator_type("connection_validator=", validator)

@@ -146,7 +146,8 @@ def test_whatever_a_step_raises_at_the_host_denies_and_is_logged_with_its_traceb
         assert caught.value.reason is DenyReason.UNSPECIFIED
         assert "disk" not in str(caught.value)
         (traced,) = said(ears, f"validator step {step} raised", type(error).__name__)
-        assert traced.levelno == logging.ERROR and "raise error" in traced.getMessage()
+        assert traced.levelno == logging.ERROR
+        assert "Traceback (most recent call last):" in traced.getMessage() and "raise error" in traced.getMessage()
         (denied,) = said(ears, "denied ", f"{step} raised {type(error).__name__}", "UNSPECIFIED")
         assert denied.levelno == logging.WARNING
         assert host.connections() == []
