@@ -50,7 +50,8 @@ class Listen:
         Raises:
             ConfigurationError: It is none of those; the text says what is wrong.
         """
-        scheme, authority, path, query = _split(text if "://" in text else f"{TLS_SCHEME}://{text}")
+        short = isinstance(text, str) and "://" not in text
+        scheme, authority, path, query = _split(f"{TLS_SCHEME}://{text}" if short else text)
         if query or (scheme != UNIX and path not in ("", "/")):
             raise ConfigurationError("listen: only an address belongs there, objects get their names in register()")
         if scheme == UNIX:
@@ -74,10 +75,10 @@ class Listen:
         """
         if self.scheme == UNIX:
             raise ConfigurationError("advertise: a Unix socket is reached by its path alone: leave it out")
-        if isinstance(text, str) and "://" not in text and _has_no_port(text):
-            text = f"{text}:0"
+        if isinstance(text, str) and "://" not in text:
+            text = f"{self.scheme}://{text}:0" if _has_no_port(text) else f"{self.scheme}://{text}"
         try:
-            public = Listen.parse(text if not isinstance(text, str) or "://" in text else f"{self.scheme}://{text}")
+            public = Listen.parse(text)
         except ConfigurationError as error:
             raise ConfigurationError(f'advertise takes "HOST" or "HOST:PORT": {error}') from None
         if public.scheme != self.scheme:
@@ -176,12 +177,12 @@ def _decode(text: str) -> str:
 
 def _host_port(authority: str) -> tuple[str, int]:
     host, colon, port = authority.rpartition(":")
-    if not colon or host.endswith(":") or not (port.isdecimal() and len(port) <= 5) or int(port) > 65535:
+    if ":" in host and not authority.startswith("["):
+        raise ConfigurationError(f"URI: {authority!r}: an IPv6 address stands in brackets, as in [::1]:7766")
+    if not colon or not (port.isdecimal() and len(port) <= 5) or int(port) > 65535:
         raise ConfigurationError(f"URI: {authority!r} is not HOST:PORT with a port up to 65535")
     if host.startswith("[") and host.endswith("]"):
         return str(_ipv6(_decode(host[1:-1]))), int(port)
-    if ":" in host:
-        raise ConfigurationError(f"URI: {authority!r}: an IPv6 address stands in brackets, as in [::1]:7766")
     return host, int(port)
 
 

@@ -19,6 +19,7 @@ SANS_IO = [
     "runtime/connection/handshake_messages.py",
     "runtime/connection/handshake_states.py",
     "runtime/connection/session.py",
+    "runtime/connection/waiting.py",
     "runtime/wire/audit.py",
     "runtime/wire/blobs.py",
     "runtime/wire/bounds.py",

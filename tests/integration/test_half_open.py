@@ -1,0 +1,378 @@
+"""Strangers at the door: silent ones, slow ones and many of them, while good clients are served."""
+
+import errno
+import os
+import resource
+import secrets
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from emporion.runtime.connection.handshake import HostHandshake
+from emporion.runtime.connection.handshake_messages import PREFACE, SCRAM, Hello, encode
+from emporion.runtime.connection.listener import MAX_HALF_OPEN, STEP_THREADS, Listener
+from emporion.runtime.connection.ports import open_socket
+from emporion.runtime.connection.tls import HostTLS, client_context, server_context
+from emporion.runtime.connection.transport import Transport
+from emporion.runtime.connection.uri import CLEAR, TLS_SCHEME, URI, Listen
+from emporion.runtime.workers import Parking
+from emporion.tests.harbour import ANSWER_S, PASSPHRASE, Ears, in_thread, listening, until
+from emporion.tests.strangers import Stranger, Wire, dribble
+from emporion.validators.connection import Connection, ConnectionValidator
+from emporion.validators.connection.verifiers import Verifiers
+
+VERIFIERS = Verifiers([PASSPHRASE], iterations=4096)
+HELLO = PREFACE + encode(Hello(SCRAM, b"n", b"n" * 18, "somebody" * 30, ("msgpack",)))
+LONG_S = 600.0
+CROWD = 2_000
+
+
+class Door:
+    """A listener without a host behind it: who is let in is kept."""
+
+    verifiers = VERIFIERS
+    allow_anonymous = False
+    max_connections = 10_000
+
+    def __init__(self, parking: Parking, tls: HostTLS | None, validator: ConnectionValidator, **options: Any) -> None:
+        self.guests: list[tuple[Transport, Connection]] = []
+        self.tls = tls
+        self.validator = validator
+        sock = open_socket(Listen(host="127.0.0.1", scheme=CLEAR))
+        self.uri = URI(scheme=TLS_SCHEME if tls else CLEAR, host="127.0.0.1", port=sock.getsockname()[1])
+        self.listener = Listener(sock, tls, parking=parking, handshake=self.handshake,
+                                 admitted=self.admitted, **options)
+
+    def connections(self) -> list[Any]:
+        return self.guests
+
+    def handshake(self, connection: Connection) -> HostHandshake:
+        return HostHandshake(self.validator, host=self, connection=connection, codecs=("msgpack",),
+                             binding=self.tls.binding if self.tls else None, random=secrets.token_bytes)
+
+    def admitted(self, transport: Transport, connection: Connection, handshake: HostHandshake) -> None:
+        self.guests.append((transport, connection))
+
+    def lets_in(self, source: str = "") -> None:
+        """A good client is let in."""
+        before = len(self.guests)
+        with closing(Stranger(self.uri, source=source)) as good:
+            good.shake()
+            until(lambda: len(self.guests) > before)
+
+    def stranger(self, source: str = "") -> Wire:
+        """Somebody at the door who has said nothing, not even TLS."""
+        return Wire(socket.create_connection(self.uri.address, ANSWER_S, (source, 0) if source else None))
+
+
+@pytest.fixture
+def ears() -> Iterator[Ears]:
+    with listening() as ears:
+        yield ears
+
+
+@contextmanager
+def open_door(tls: bool = False, validator: ConnectionValidator | None = None, **options: Any) -> Iterator[Door]:
+    parking = Parking("test")
+    door = Door(parking, server_context() if tls else None, validator or ConnectionValidator(), **options)
+    door.listener.start()
+    try:
+        yield door
+    finally:
+        door.listener.close()
+        for transport, _ in door.guests:
+            transport.close()
+        parking.close()
+
+
+def client_hello() -> bytes:
+    """The first bytes of a TLS client."""
+    out = ssl.MemoryBIO()
+    with pytest.raises(ssl.SSLWantReadError):
+        client_context().wrap_bio(ssl.MemoryBIO(), out).do_handshake()
+    return out.read()
+
+
+@pytest.fixture
+def many_descriptors() -> Iterator[int]:
+    """So many clients as the machine lets one process have; both ends of each are in this one."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = CROWD + MAX_HALF_OPEN + 500
+    got = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, got), hard))
+    yield min(CROWD, max(soft, got) - MAX_HALF_OPEN - 500)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+SILENCE: dict[str, tuple[bool, Callable[[], bytes]]] = {
+    "silent": (False, bytes),
+    "half a HELLO": (False, lambda: HELLO[:30]),
+    "a HELLO and nothing more": (False, lambda: HELLO),
+    "silent before TLS": (True, bytes),
+    "half a ClientHello": (True, lambda: client_hello()[:100]),
+    "in the middle of TLS": (True, client_hello),
+}
+
+
+@pytest.mark.parametrize("how", SILENCE)
+def test_two_thousand_that_go_no_further_keep_no_good_client_out(how: str, many_descriptors: int, ears: Ears) -> None:
+    """From the same address as the good ones; each new one is taken, and has the place of an older one."""
+    tls, first_bytes = SILENCE[how]
+    words = first_bytes()
+    with open_door(tls, handshake_s=LONG_S) as door:
+        threads = threading.active_count()
+        crowd: list[Wire] = []
+        for number in range(many_descriptors):
+            crowd.append(door.stranger())
+            if words:
+                crowd[-1].send(words)
+            if number % 401 == 400:
+                door.lets_in()
+        until(lambda: door.listener.half_open() == MAX_HALF_OPEN)
+        door.lets_in()
+        assert threading.active_count() - threads <= STEP_THREADS
+        assert crowd[0].rest()[4096:] == b"", "the first ones have gone long ago"
+        crowd[-1].sock.settimeout(0)
+        with pytest.raises(BlockingIOError):
+            while crowd[-1].sock.recv(4096):  # what the host has said to it
+                pass
+        assert len(ears.records) < 100, "silence fills the log"
+        for one in crowd:
+            one.close()
+
+
+@pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
+def test_who_is_at_it_is_not_pushed_out_by_a_flood_from_elsewhere(tls: bool, ears: Ears) -> None:
+    with open_door(tls, handshake_s=LONG_S, most=8) as door:
+        good = Stranger(door.uri, source="127.0.0.2")
+        half = good.handshake()
+        good.send(half.start())
+        token = half.receive(good.message())
+        flood = [door.stranger("127.0.0.3") for _ in range(50)]
+        until(lambda: sum("silent for longest of 8" in r.getMessage() for r in list(ears.records)) >= 30)
+        door.lets_in("127.0.0.4")
+
+        good.send(token)
+
+        half.receive(good.message())
+        assert half.done
+        for one in (good, *flood):
+            one.close()
+
+
+def test_a_byte_now_and_then_is_no_progress_and_keeps_no_place(ears: Ears) -> None:
+    """They talk all the time, the good one has to think: it is they that make room for newcomers."""
+    with open_door(handshake_s=LONG_S, most=4) as door:
+        talkers = [door.stranger() for _ in range(3)]
+        until(lambda: door.listener.half_open() == 3)
+        good = Stranger(door.uri)
+        half = good.handshake()
+        good.send(half.start())
+        token = half.receive(good.message())
+        for byte in HELLO[:20]:
+            for one in talkers:
+                one.send(bytes([byte]))
+        newcomers = [door.stranger() for _ in range(3)]
+        for one in talkers:
+            assert one.rest() == b""
+
+        good.send(token)
+
+        half.receive(good.message())
+        assert half.done
+        for one in (good, *talkers, *newcomers):
+            one.close()
+
+
+SLOW: dict[bool, list[Callable[[Door], tuple[Wire, bytes]]]] = {
+    False: [lambda door: (door.stranger(), HELLO), lambda door: asked(door.stranger())],
+    True: [
+        lambda door: (door.stranger(), client_hello()),
+        lambda door: (Stranger(door.uri), HELLO),
+        lambda door: asked(Stranger(door.uri)),
+    ],
+}
+
+
+def asked(wire: Wire) -> tuple[Wire, bytes]:
+    seen = b"p" if isinstance(wire.sock, ssl.SSLSocket) else b"n"
+    wire.send(PREFACE + encode(Hello(SCRAM, seen, b"n" * 18, "", ("msgpack",))))
+    assert wire.message()
+    return wire, (400).to_bytes(4) + b"Tb" + (397).to_bytes(2) + bytes(396)
+
+
+@pytest.mark.parametrize("tls", SLOW, ids=["HELLO and TOKEN", "ClientHello, and within TLS HELLO and TOKEN"])
+def test_a_slow_loris_meets_one_deadline_whatever_it_trickles(tls: bool, ears: Ears) -> None:
+    with open_door(tls, handshake_s=1.5) as door:
+        slow = [begin(door) for begin in SLOW[tls]]
+        over = threading.Event()
+        talking = [in_thread(lambda it=it: dribble(*it, lambda: over.wait(0.02))) for it in slow]  # type: ignore[misc]
+
+        ears.wait_for(lambda: sum("no handshake in time" in r.getMessage() for r in list(ears.records)) == len(slow))
+
+        over.set()
+        for wire, _ in slow:
+            wire.rest()
+            wire.close()
+        for one in talking:
+            one()
+        assert door.listener.half_open() == 0
+        assert door.guests == []
+
+
+def test_the_clock_holds_nothing_of_those_that_have_gone() -> None:
+    """One alarm for all of them, or a flood would fill the memory of ten seconds."""
+    with open_door(handshake_s=LONG_S, most=4) as door:
+        for _ in range(50):
+            door.stranger().close()
+        door.lets_in()
+        until(lambda: door.listener.half_open() == 0)
+        assert len(door.listener.parking._alarms) <= 2, "the clock's, and the log's"
+
+
+def test_a_process_without_descriptors_takes_newcomers_in_place_of_the_silent(ears: Ears) -> None:
+    with open_door(handshake_s=LONG_S) as door:
+        silent = [door.stranger() for _ in range(20)]
+        until(lambda: door.listener.half_open() == 20)
+        newcomer = socket.socket()
+        newcomer.settimeout(ANSWER_S)
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        taken: list[int] = []
+        highest = max(int(name.name) for name in Path("/proc/self/fd").iterdir())
+        resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 8, hard))
+        try:
+            with pytest.raises(OSError) as caught:
+                while True:
+                    taken.append(os.dup(newcomer.fileno()))
+            assert caught.value.errno == errno.EMFILE
+            newcomer.connect(door.uri.address)
+            assert silent[0].rest() == b"", "the one that was silent for longest"
+        finally:
+            for fd in taken:
+                os.close(fd)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        assert any("no room for another connection" in record.getMessage() for record in ears.records)
+        door.lets_in()
+        newcomer.close()
+        for one in silent:
+            one.close()
+
+
+def test_who_takes_no_answer_holds_no_thread() -> None:
+    """A window of nearly nothing, and nobody who reads: the answer waits in the kernel, and the door does not."""
+    with open_door(handshake_s=LONG_S) as door:
+        deaf = []
+        for _ in range(4 * STEP_THREADS):
+            sock = socket.socket()
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+            sock.connect(door.uri.address)
+            sock.sendall(HELLO)
+            deaf.append(sock)
+        door.lets_in()
+        for one in deaf:
+            one.close()
+
+
+class Thinking(ConnectionValidator):
+    """Asks somebody about each client of 127.0.0.9, who takes a while."""
+
+    def __init__(self) -> None:
+        self.at_it = threading.Semaphore(0)
+        self.go_on = threading.Event()
+        self.connections: list[Connection] = []
+
+    def accept_host(self, host: Any, connection: Connection) -> bool:
+        self.connections.append(connection)
+        if connection.address[0] == "127.0.0.9":
+            self.at_it.release()
+            assert self.go_on.wait(ANSWER_S)
+        return True
+
+
+def test_a_validator_that_thinks_holds_its_own_threads_and_no_more_of_them_than_there_are() -> None:
+    validator = Thinking()
+    with open_door(validator=validator, handshake_s=LONG_S) as door:
+        threads = threading.active_count()
+        crowd = []
+        for _ in range(3 * STEP_THREADS):
+            crowd.append(door.stranger("127.0.0.9"))
+            crowd[-1].send(HELLO)
+        for _ in range(STEP_THREADS):
+            assert validator.at_it.acquire(timeout=ANSWER_S)
+        until(lambda: len(door.listener._ready) == 2 * STEP_THREADS)
+        assert threading.active_count() - threads <= STEP_THREADS
+        for one in crowd[STEP_THREADS:]:
+            one.close()
+        validator.go_on.set()
+        door.lets_in()
+        for one in crowd[:STEP_THREADS]:
+            one.close()
+
+
+def test_who_is_ended_in_the_middle_of_a_step_is_not_let_in(ears: Ears) -> None:
+    """While its validator thinks: the step runs to its end, and leads nowhere."""
+    validator = Thinking()
+    with open_door(validator=validator, handshake_s=LONG_S) as door:
+        slow = door.stranger("127.0.0.9")
+        slow.send(HELLO)
+        assert validator.at_it.acquire(timeout=ANSWER_S)
+        validator.connections[0].close("enough")
+        assert door.listener.half_open() == 0
+        door.lets_in()  # by another thread, while that one thinks on
+        validator.go_on.set()
+        assert slow.rest() == b""
+        assert len(door.guests) == 1
+        slow.close()
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["at once", "as it was let in"])
+def test_a_connection_closed_by_its_validator_does_not_stay(after: bool, ears: Ears) -> None:
+    class Regretful(ConnectionValidator):
+        def accept_identity(self, host: Any, connection: Connection) -> bool:
+            if not after:
+                connection.close("second\nthoughts")
+                connection.close("third ones")
+            return True
+
+    with open_door(validator=Regretful(), handshake_s=LONG_S) as door:
+        let_in = door.listener.admitted
+        ended: list[str] = []
+
+        def admitted(transport: Transport, connection: Connection, handshake: HostHandshake) -> None:
+            if after:
+                connection.close("too late")  # the session is not there yet, and hears of it all the same
+                connection.attach(ended.append)
+            let_in(transport, connection, handshake)
+
+        door.listener.admitted = admitted
+        stranger = Stranger(door.uri)
+        half = stranger.handshake()
+        stranger.send(half.start())
+        stranger.send(half.receive(stranger.message()))
+        if after:
+            until(lambda: ended == ["too late"])
+        else:
+            stranger.rest()
+            assert door.guests == []
+            told = [r.getMessage() for r in ears.records if "before it was let in" in r.getMessage()]
+            assert len(told) == 1 and told[0].endswith("second\\nthoughts")
+        stranger.close()
+
+
+def test_denials_and_broken_handshakes_have_a_bounded_number_of_lines(ears: Ears) -> None:
+    with open_door(handshake_s=LONG_S) as door:
+        for number in range(300):
+            with closing(door.stranger("127.0.0.5")) as one:
+                one.send(b"GET / HTTP/1.1\r\n" if number % 2 else PREFACE + bytes(4))
+                one.rest()
+        with closing(door.stranger("127.0.0.6")) as other:
+            other.send(b"GET / HTTP/1.1\r\n")
+            other.rest()
+            until(lambda: any("127.0.0.6" in r.getMessage() for r in list(ears.records)))
+        assert sum("127.0.0.5" in record.getMessage() for record in ears.records) == 30
+    assert ears.records[-1].getMessage() == "270 more connections were denied or broken off, 270 of them from 127.0.0.5"
