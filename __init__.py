@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from .runtime.wire.portable import portable
     from .validators.code import CodeValidator
     from .validators.connection import Connection, ConnectionValidator
+    from .validators.connection.verifier_file import VerifierFile
     from .validators.connection.verifiers import Verifiers
     from .validators.verdict import ACCEPT, Verdict, deny
 
@@ -67,6 +68,7 @@ __all__ = [
     "TLS",
     "Ticket",
     "URI",
+    "VerifierFile",
     "Verifiers",
     # errors
     "AgentError",
@@ -100,6 +102,7 @@ _HOMES: Final = {
     "Ticket": "runtime.detaching",
     "URI": "runtime.connection.uri",
     "Verdict": "validators.verdict",
+    "VerifierFile": "validators.connection.verifier_file",
     "Verifiers": "validators.connection.verifiers",
     "caller": "runtime.context",
     "connect": "runtime.client",

@@ -64,7 +64,8 @@ def connect(
 
     Args:
         uri: As the host printed it. A fingerprint in it is checked.
-        passphrase: Or what gives it when it is needed (a prompt, a keyring). A host that wants one denies "" and None.
+        passphrase: Or what gives it (a prompt, a keyring): called once for each connection, before it is made; what
+            it raises comes out of here. A host that wants one denies "" and None.
         login: With it, `passphrase` is that login's password.
         identity: For a `connection_validator` of one's own, in place of passphrase and login.
         mobile_code: Let agents of this program's own classes go out, and classes of the host's come in. Without it
@@ -84,7 +85,7 @@ def connect(
     check_options(uri, passphrase, login, identity, verify_host, tls, codec)
     validator = connection_validator or ConnectionValidator()
     proved = credentials(passphrase, login, identity)
-    dialer = Dialer(uri=uri, identity=proved, validator=validator, verify_host=verify_host, tls=tls, codec=codec)
+    dialer = Dialer(uri=uri, proved=proved, validator=validator, verify_host=verify_host, tls=tls, codec=codec)
     peer = ClientPeer(dialer, mobile_code=mobile_code, code_validator=code_validator, timeout_s=timeout_s)
     peer.open()
     try:
@@ -126,8 +127,9 @@ class ClientPeer(Peer):
 
     def open(self) -> None:
         """Dial, shake hands, and begin the session; errors as for `connect`."""
+        identity = self.dialer.proved()
         until_s = time.monotonic() + (CONNECT_S if self.timeout_s is None else self.timeout_s)
-        channel = self.dialer.channel(until_s)
+        channel = self.dialer.channel(identity, until_s)
         parking, workers = background()
         self.driver = Driver(channel, self, initiator=True, parking=parking, workers=workers)
         self.driver.start()

@@ -7,7 +7,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from importlib.util import find_spec
 from ipaddress import ip_address
@@ -18,6 +18,7 @@ from typing import Any, Final
 from ..errors import ConfigurationError, EmporionError, VisitEnded
 from ..validators.code import CodeValidator
 from ..validators.connection import Connection, ConnectionValidator
+from ..validators.connection.passphrases import GivenPassphrases, Passphrases
 from ..validators.connection.verifiers import Verifiers
 from .allowances import Allowances, IdentityLimits
 from .code.admission import Admission, Realm
@@ -54,8 +55,9 @@ class Host:
 
     Args:
         listen: ``"HOST:PORT"`` (TLS), ``"emporion+tcp://HOST:PORT"`` or ``"emporion+unix:///PATH"``; port 0: any.
-        passphrases: A list (any opens), {identity: passphrase}, or `Verifiers`. None needs `allow_anonymous`, except
-            on a Unix socket, which only this user can reach.
+        passphrases: A list (any opens), {identity: passphrase}, `Verifiers`, or a file of those (its path, or a
+            `VerifierFile`), which is read again when it changes. None needs `allow_anonymous`, except on a Unix socket,
+            which only this user can reach.
         connection_validator: Decides who may connect; None: SCRAM-SHA-256 over `passphrases`.
         tls: Certificates of one's own; None: a self-made one, kept in `state_dir`.
         state_dir: Where the host keeps what must survive a restart (certificate, code, decisions about code); None:
@@ -79,7 +81,7 @@ class Host:
         self,
         listen: str = "127.0.0.1:0",
         *,
-        passphrases: Sequence[str] | Mapping[str, str] | Verifiers | None = None,
+        passphrases: GivenPassphrases = None,
         allow_anonymous: bool = False,
         connection_validator: ConnectionValidator | None = None,
         tls: TLS | None = None,
@@ -102,7 +104,7 @@ class Host:
         if threads is not None and (type(threads) is not int or threads < 1):
             raise ConfigurationError(f"threads={threads!r}: a positive number is needed, or None")
         self._codecs = _known_codecs(codecs)
-        self.verifiers = _verifiers(passphrases)
+        self._passphrases = Passphrases(passphrases)
         self.allow_anonymous = allow_anonymous or (place.scheme == UNIX and passphrases is None)
         self.max_connections = max_connections
         self.tracebacks = tracebacks == "full"
@@ -254,15 +256,24 @@ class Host:
         """Change who decides about connections; holds for the next one."""
         self._validator = validator
 
-    def set_allowed_identifications(self, passphrases: Sequence[str] | Mapping[str, str] | None) -> None:
-        """Change the passphrases; connections that are open stay. None needs ``allow_anonymous=True``."""
+    @property
+    def verifiers(self) -> Verifiers | None:
+        """Of the passphrases that open this host now; None: it asks for none.
+
+        Raises:
+            ConfigurationError: Their file cannot be used any more; nobody is let in meanwhile.
+        """
+        return self._passphrases.current()
+
+    def set_allowed_identifications(self, passphrases: GivenPassphrases | Callable[[Verifiers], Verifiers]) -> None:
+        """Change the passphrases, from any thread; connections that are open stay. None needs ``allow_anonymous=True``.
+
+        A callable turns the present `Verifiers` into new ones, as in ``lambda now: now.added("...", "nora")``: no other
+        change comes between.
+        """
         if passphrases is None and not self.allow_anonymous:
             raise ConfigurationError("no passphrases would let everybody in: only with allow_anonymous=True")
-        before = self.verifiers
-        if passphrases is None or before is None:
-            self.verifiers = _verifiers(passphrases)
-        else:
-            self.verifiers = before.with_passphrases(passphrases)
+        self._passphrases.change(passphrases)
 
     def connections(self) -> list[Connection]:
         """The accepted connections that are open now."""
@@ -346,7 +357,8 @@ class Host:
             # On a thread of its own: the signal may come in the middle of `wait`, whose lock `set` would wait for.
             before = signal.signal(signal.SIGTERM, lambda *_: _thread.start_new_thread(self._closed.set, ()))
         try:
-            while not self._closed.wait(3600):
+            # A signal that comes just before the lock is waited for is not heard of before the wait is over.
+            while not self._closed.wait(1.0):
                 pass
         except KeyboardInterrupt:
             log.info("interrupted")
@@ -401,14 +413,6 @@ def _known_codecs(codecs: Sequence[str]) -> list[str]:
     if isinstance(codecs, str) or not wanted or any(name not in known for name in wanted):
         raise ConfigurationError(f"codecs={codecs!r}: a list of {', '.join(known)}")
     return wanted
-
-
-def _verifiers(passphrases: Sequence[str] | Mapping[str, str] | Verifiers | None) -> Verifiers | None:
-    if passphrases is None or isinstance(passphrases, Verifiers):
-        return passphrases
-    if isinstance(passphrases, str):
-        raise ConfigurationError("passphrases= takes a list or {identity: passphrase}, not one string")
-    return Verifiers(passphrases)
 
 
 def _checked_isolation(isolation: Isolation, modules: Sequence[str] | None, place: Listen) -> Isolation:

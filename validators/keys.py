@@ -2,8 +2,6 @@
 
 import os
 import re
-import stat
-import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +10,7 @@ from typing import Final
 
 from ..errors import ConfigurationError
 from .consignment import KEY_PREFIX
+from .watched import WatchedFile
 
 __all__ = ["Keys", "KeyFile", "parse_key", "parse_keys"]
 
@@ -75,40 +74,20 @@ class KeyFile:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
-        self._lock = threading.Lock()
-        self._read: tuple[tuple[int, ...], Keys] | None = None
+        self._file = WatchedFile(path, self._read, what="key file", max_bytes=MAX_FILE_BYTES, private=False)
 
     def keys(self) -> Keys:
-        """The keys as they stand in the file now; a look at its times costs about 2 us.
+        """The keys as they stand in the file now; see `WatchedFile.current`.
 
         Raises:
             ConfigurationError: It cannot be read, or has a line that is none. Nobody is trusted then: a file that was
                 damaged while a key was being revoked must not leave the old keys in force.
         """
-        with self._lock:
-            try:
-                now = _stamp(self.path.stat())
-                if self._read is None or self._read[0] != now:
-                    self._read = self._load()
-                return self._read[1]
-            except OSError as error:
-                raise ConfigurationError(f"cannot read the key file {self.path}: {error.strerror}") from None
+        return self._file.current()
 
-    def _load(self) -> tuple[tuple[int, ...], Keys]:
-        with self.path.open("rb") as file:
-            found = os.fstat(file.fileno())
-            if not stat.S_ISREG(found.st_mode):
-                raise ConfigurationError(f"{self.path} is no ordinary file")
-            data = file.read(MAX_FILE_BYTES + 1)
-        if len(data) > MAX_FILE_BYTES:
-            raise ConfigurationError(f"{self.path} has more than {MAX_FILE_BYTES} bytes: is it a key file?")
+    def _read(self, data: bytes) -> Keys:
         try:
             text = data.decode()
         except UnicodeDecodeError:
             raise ConfigurationError(f"{self.path} is no UTF-8 text") from None
-        # The stamp is from before the reading: a change meanwhile is seen the next time.
-        return _stamp(found), parse_keys(text, str(self.path))
-
-
-def _stamp(found: os.stat_result) -> tuple[int, ...]:
-    return found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino, found.st_dev
+        return parse_keys(text, str(self.path))

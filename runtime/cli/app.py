@@ -9,6 +9,7 @@ from . import arguments as given
 from .certificate_commands import certificate
 from .code_commands import code
 from .loading import created, load, parse_assignments, parse_place, parse_value
+from .passphrase_commands import passphrase
 from .passphrases import for_client, for_host
 from .screen import one_line_errors
 
@@ -23,6 +24,7 @@ app = typer.Typer(
 )
 app.add_typer(code, name="code")
 app.add_typer(certificate, name="certificate")
+app.add_typer(passphrase, name="passphrase")
 key = typer.Typer(no_args_is_help=True, help="An author's keys.")
 app.add_typer(key, name="key")
 policy = typer.Typer(no_args_is_help=True, help="An operator's policies.")
@@ -55,6 +57,7 @@ def host(
     listen: given.Address = "127.0.0.1:0",
     passphrase_file: given.PassphraseFile = None,
     logins_file: given.LoginsFile = None,
+    verifiers: given.VerifierFile = None,
     code_validator: given.Judge = None,
     allow: given.Allowed = None,
     state_dir: given.StateDir = None,
@@ -78,7 +81,7 @@ def host(
     place, judge = parse_place(what), None if code_validator is None else parse_place(code_validator)
     with one_line_errors(debug):
         optional = anonymous or client_ca is not None or Listen.parse(listen).scheme == UNIX
-        passphrases = for_host(passphrase_file, logins_file, optional=optional)
+        passphrases = for_host(passphrase_file, logins_file, verifiers, optional=optional)
         serve(
             created(load(place)),
             name,
@@ -121,7 +124,7 @@ def send(
     place, settings = parse_place(agent), parse_assignments(set_ or [])
     with one_line_errors(debug):
         optional = anonymous or certificate is not None or URI.parse(to).scheme == UNIX
-        passphrase = for_client(passphrase_file, optional=optional)
+        proved = for_client(passphrase_file, optional=optional)
         made = created(load(place), **settings)
         further = [parse_value(text) for text in arg or []]
         send_agent(
@@ -129,7 +132,7 @@ def send(
             further,
             to=to,
             call=call,
-            passphrase=passphrase,
+            passphrase=proved,
             login=login,
             tls=for_tls(certificate, key, ca),
             accept=accept,

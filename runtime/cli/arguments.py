@@ -6,12 +6,13 @@ from typing import Annotated
 import typer
 
 __all__ = [
-    "Accept", "Address", "Advertise", "Agent", "Allowed", "Anonymous", "Argument", "AsJson", "AsJsonEach", "Authority",
-    "AuthorityDays", "AuthorityKey", "AuthorityName", "Certificate", "CertificateFile", "CertificateKey", "Checked",
-    "ClientCA", "ClientName", "CodeFolder", "Days", "Debug", "Digest", "Digests", "Explain", "Folder", "HostNames",
-    "Identity", "Json", "Judge", "KeyFile", "LogFormat", "Login", "LoginsFile", "Method", "Name", "NewCertificate",
-    "NewKey", "PassphraseFile", "Policy", "PrivateKey", "Raw", "Reached", "Sender", "Setting", "Signed", "StateDir",
-    "Target", "Timeout", "TrustedCA", "Version", "What", "Why",
+    "Accept", "Address", "Advertise", "Agent", "Allowed", "Anonymous", "Argument", "AsJson", "AsJsonEach",
+    "Authority", "AuthorityDays", "AuthorityKey", "AuthorityName", "Certificate", "CertificateFile", "CertificateKey",
+    "Checked", "Claimed", "ClientCA", "ClientName", "CodeFolder", "Days", "Debug", "Digest", "Digests", "Explain",
+    "Folder", "HostNames", "Identity", "Into", "Iterations", "Json", "Judge", "KeyFile", "Label", "LogFormat",
+    "Login", "LoginsFile", "Method", "Name", "NewCertificate", "NewKey", "PassphraseFile", "Policy", "PrivateKey",
+    "Raw", "Reached", "Removed", "Replace", "Sender", "Setting", "Signed", "StateDir", "Target", "Timeout",
+    "TrustedCA", "VerifierFile", "Verifiers", "Version", "What", "Why",
 ]  # fmt: skip
 
 
@@ -47,6 +48,9 @@ Address = Annotated[
     str, typer.Option(metavar="ADDRESS", help="HOST:PORT, or emporion+unix:///PATH; port 0 takes a free one.")
 ]
 LoginsFile = Annotated[Path | None, typer.Option(metavar="FILE", help="Has lines NAME:PASSPHRASE.")]
+VerifierFile = Annotated[
+    Path | None, typer.Option("--verifiers", metavar="FILE", help="As `emporion passphrase add` makes it.")
+]
 Judge = Annotated[
     str | None,
     typer.Option(
@@ -129,6 +133,29 @@ Signed = Annotated[
     ),
 ]
 KeyFile = Annotated[Path, typer.Option("--key", metavar="FILE", help="The private key, as `key make` wrote it.")]
+
+# --- passphrase
+Verifiers = Annotated[Path, typer.Argument(metavar="FILE", show_default=False, help="The file of verifiers.")]
+Into = Annotated[
+    Path | None, typer.Option(metavar="FILE", show_default=False, help="Add it to this file of verifiers too.")
+]
+Label = Annotated[
+    str | None,
+    typer.Option(metavar="LABEL", show_default=False, help="The identity that it gives, and its login; else none."),
+]
+Claimed = Annotated[
+    str | None, typer.Option("--label", metavar="LABEL", show_default=False, help="Try it as the one of this label.")
+]
+Removed = Annotated[
+    str | None, typer.Argument(metavar="LABEL", show_default=False, help="Whose; else the one that you type.")
+]
+Replace = Annotated[bool, typer.Option("--replace", metavar="", help="In the place of the label's present one.")]
+Iterations = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N", show_default=False, help="The work of trying one, for a file that is new: 600,000 by default."
+    ),
+]
 
 # --- check
 Checked = Annotated[

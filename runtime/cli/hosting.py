@@ -10,6 +10,7 @@ from typing import Any
 import typer
 
 from ...validators.connection import certificates
+from ...validators.connection.passphrases import GivenPassphrases
 from ..connection.tls import TLS
 from ..host import Host
 from .logs import log_to_stderr
@@ -22,7 +23,7 @@ def serve(
     name: str,
     *,
     listen: str,
-    passphrases: list[str] | dict[str, str] | None,
+    passphrases: GivenPassphrases,
     anonymous: bool,
     tls: TLS | None,
     validator: Callable[..., Any] | None,

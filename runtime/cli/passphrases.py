@@ -9,24 +9,28 @@ from pathlib import Path
 from typing import Final
 
 from ...errors import ConfigurationError
+from ...validators.connection.passphrases import GivenPassphrases
 from .screen import warn
 
-__all__ = ["VARIABLE", "for_client", "for_host"]
+__all__ = ["VARIABLE", "for_client", "for_host", "typed_or_piped"]
 
 VARIABLE: Final = "EMPORION_PASSPHRASE"
 MAX_FILE_BYTES: Final = 1024 * 1024  # more is not a file of passphrases
+MAX_LINE_BYTES: Final = 8 * 1024  # of stdin: twice what the longest passphrase can have
 
 
 def for_host(
-    passphrase_file: Path | None, logins_file: Path | None, *, optional: bool
-) -> list[str] | dict[str, str] | None:
-    """A host's passphrases: a list, or {login: passphrase}; None where none are needed and none were given.
+    passphrase_file: Path | None, logins_file: Path | None, verifiers: Path | None, *, optional: bool
+) -> GivenPassphrases:
+    """A host's passphrases, as `Host` takes them; None where none are needed and none were given.
 
     Raises:
         ConfigurationError: None to be had, or a file that cannot be right.
     """
-    if passphrase_file is not None and logins_file is not None:
-        raise ConfigurationError("give --passphrase-file or --logins-file, not both")
+    if sum(file is not None for file in (passphrase_file, logins_file, verifiers)) > 1:
+        raise ConfigurationError("give one of --verifiers, --passphrase-file and --logins-file")
+    if verifiers is not None:
+        return verifiers
     if logins_file is not None:
         return _logins(logins_file)
     if passphrase_file is not None:
@@ -36,10 +40,7 @@ def for_host(
         return [given]
     if optional:
         return None
-    typed = _prompted("Passphrase that opens this host: ", "a host needs a passphrase")
-    if getpass("Once more: ") != typed:
-        raise ConfigurationError("the two are not the same: start again")
-    return [typed]
+    return [_twice(_prompted("Passphrase that opens this host: ", _needed("a host needs a passphrase")))]
 
 
 def for_client(passphrase_file: Path | None, *, optional: bool) -> str | None:
@@ -56,7 +57,36 @@ def for_client(passphrase_file: Path | None, *, optional: bool) -> str | None:
     given = _from_environment()
     if given is not None or optional:
         return given
-    return _prompted("Passphrase: ", "this host wants a passphrase")
+    return _prompted("Passphrase: ", _needed("this host wants a passphrase"))
+
+
+def typed_or_piped(prompt: str, *, twice: bool = False) -> str:
+    """One passphrase: from a prompt, or where no terminal is the one line of stdin.
+
+    Raises:
+        ConfigurationError: None, or more than a line; with `twice` also where the second time differs.
+    """
+    if sys.stdin.isatty():
+        typed = _prompted(prompt, "")
+        return _twice(typed) if twice else typed
+    data = sys.stdin.buffer.read(MAX_LINE_BYTES + 1)
+    line, _, more = data.partition(b"\n")
+    if not line or more or len(data) > MAX_LINE_BYTES:
+        raise ConfigurationError("stdin should have one passphrase, in one line")
+    try:
+        return line.decode()
+    except UnicodeDecodeError:
+        raise ConfigurationError("the passphrase from stdin is no UTF-8 text") from None
+
+
+def _twice(typed: str) -> str:
+    if getpass("Once more: ") != typed:
+        raise ConfigurationError("the two are not the same: start again")
+    return typed
+
+
+def _needed(why: str) -> str:
+    return f"{why}: give --passphrase-file FILE, set {VARIABLE}, or say --anonymous"
 
 
 def _from_environment() -> str | None:
@@ -64,11 +94,13 @@ def _from_environment() -> str | None:
 
 
 def _prompted(prompt: str, why: str) -> str:
+    """What is typed; `why` is said where no terminal is, and is empty where there has to be one."""
     if not sys.stdin.isatty():
-        raise ConfigurationError(f"{why}: give --passphrase-file FILE, set {VARIABLE}, or say --anonymous")
+        raise ConfigurationError(why)
     typed = getpass(prompt)
     if not typed:
-        raise ConfigurationError("an empty passphrase opens nothing: type one, or say --anonymous")
+        otherwise = ", or say --anonymous" if why else ""
+        raise ConfigurationError(f"an empty passphrase opens nothing: type one{otherwise}")
     return typed
 
 

@@ -56,17 +56,26 @@ def _known_by_tls(uri: URI, tls: TLS | None) -> bool:
     return bool(uri.fingerprint or (tls is not None and (tls.ca or tls.fingerprints)))
 
 
-def credentials(passphrase: str | Callable[[], str] | None, login: str | None, identity: Any) -> Any:
-    """What a client proves; None: nothing."""
-    if identity is not None:
-        return identity
-    if callable(passphrase):
-        passphrase = passphrase() or ""  # asked for, so not anonymous: the host says no to an empty one
-    if passphrase is None and login is None:
-        return None
-    if not isinstance(passphrase, str | None) or not isinstance(login, str | None):
+def credentials(passphrase: str | Callable[[], str] | None, login: str | None, identity: Any) -> Callable[[], Any]:
+    """Give what is to be asked before each connection for what the client proves; it may give None: nothing.
+
+    What a callable `passphrase` raises comes out of it; it raises ConfigurationError where that gives no text.
+    """
+    if not isinstance(login, str | None) or not (callable(passphrase) or isinstance(passphrase, str | None)):
         raise ConfigurationError("passphrase= and login= take text, or a callable that gives the passphrase")
-    return Credentials(login, passphrase or "")
+
+    def proved() -> Any:
+        if identity is not None:
+            return identity
+        given = passphrase() if callable(passphrase) else passphrase
+        if not isinstance(given, str | None):
+            text = f"the callable passphrase= gave {type(given).__name__}: text is needed"
+            raise ConfigurationError(text)
+        if passphrase is None and login is None:
+            return None
+        return Credentials(login, given or "")  # asked for, so not anonymous: the host says no to an empty one
+
+    return proved
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,26 +83,28 @@ class Dialer:
     """How one client reaches one host: enough to come back after the connection was cut."""
 
     uri: URI
-    identity: Any = field(repr=False)
+    proved: Callable[[], Any] = field(repr=False)  # as `credentials` gives it
     validator: ConnectionValidator
     verify_host: bool
     tls: TLS | None
     codec: str
 
-    def channel(self, until_s: float) -> Channel:
+    def channel(self, identity: Any, until_s: float) -> Channel:
         """A connection whose handshake is done.
 
         Args:
+            identity: What `proved` gave. It is asked earlier than this: people type slowly, and neither the time to
+                connect nor the host's patience should pay for it.
             until_s: On the clock of `time.monotonic`.
 
         Raises:
             ConnectionDenied, ConnectionLost, CallTimeout, ConfigurationError: As for `connect`.
         """
-        transport, handshake = self._open(until_s)
+        transport, handshake = self._open(identity, until_s)
         codecs = [CODECS[self.codec], *(one for name, one in CODECS.items() if name != self.codec)]
         return Channel(transport, codecs=codecs, max_frame_bytes=MAX_FRAME_BYTES, trailing=handshake.trailing)
 
-    def _open(self, until_s: float) -> tuple[Transport, ClientHandshake]:
+    def _open(self, identity: Any, until_s: float) -> tuple[Transport, ClientHandshake]:
         uri = self.uri
         context = client_context(self.tls) if uri.scheme == TLS_SCHEME else None
         sock = _dial(uri, until_s)
@@ -103,7 +114,7 @@ class Dialer:
                 if context is not None:
                     sock, binding = self._encrypted(sock, context, until_s)
                 handshake = ClientHandshake(
-                    self.validator, identity=self.identity, uri=uri, binding=binding, codec=self.codec,
+                    self.validator, identity=identity, uri=uri, binding=binding, codec=self.codec,
                     peer_address=uri.address if uri.scheme != UNIX else None, random=secrets.token_bytes,
                     host_known=_known_by_tls(uri, self.tls) or uri.scheme == UNIX or not self.verify_host,
                 )

@@ -9,7 +9,6 @@ from emporion.validators.connection.scram import (
     Exchange,
     auth_message,
     client_proof,
-    prepare,
     proves,
     server_signature,
     stretch,
@@ -73,30 +72,6 @@ def test_what_a_host_keeps_does_not_reveal_the_client_key() -> None:
 
 def test_stretching_again_costs_nothing() -> None:
     assert stretch("pencil", SALT, 5000) is stretch("pencil", SALT, 5000)
-
-
-@pytest.mark.parametrize(
-    ("typed", "prepared"),
-    [
-        ("e\u0301t\u00e9", "\u00e9t\u00e9"),  # composed or not: the same
-        ("\u212bngstr\u00f6m", "\u00c5ngstr\u00f6m"),
-        ("correct\u00a0horse\u3000battery", "correct horse battery"),  # any space is a space
-        ("Ca\u00dfe", "Ca\u00dfe"),  # case stays
-        ("\ufb01sh", "\ufb01sh"),  # compatibility characters stay: SASLprep would have made "fish" of it
-        ("\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645", "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645"),
-        ("\U0001f511", "\U0001f511"),
-        ("", ""),
-    ],
-)
-def test_a_passphrase_has_one_form_however_it_was_typed(typed: str, prepared: str) -> None:
-    assert prepare(typed) == prepared
-    assert prepare(prepared) == prepared
-
-
-@pytest.mark.parametrize("typed", ["line\n", "\0", "zero\u200bwidth", "\u202eright", "\ud800", "\ue000", "\U000e0080"])
-def test_characters_that_nobody_can_type_are_named_and_refused(typed: str) -> None:
-    with pytest.raises(ValueError, match=r"U\+[0-9A-F]+\) at position \d+: remove it"):
-        prepare(typed)
 
 
 def test_sixteen_bytes_of_a_challenge_depend_on_the_channel_and_on_the_client() -> None:

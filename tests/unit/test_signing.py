@@ -283,6 +283,7 @@ def test_a_damaged_key_file_denies_and_the_peer_hears_no_details(tmp_path: Path,
 def test_a_key_file_is_read_when_it_changes_and_not_otherwise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = written(tmp_path / "keys", f"{public_text(NORA)}\n")
     block, signature = signed_by(path), sign_manifest(MANIFEST, NORA)
+    monkeypatch.setattr("emporion.validators.watched.SETTLED_NS", -1)  # as if it had been written long ago
     assert coming(block, signature)
     monkeypatch.setattr("emporion.validators.keys.parse_keys", lambda *_: pytest.fail("it was read again"))
     assert coming(block, signature)

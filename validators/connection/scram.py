@@ -11,10 +11,13 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final
 
+from precis_i18n import get_profile
+
 __all__ = [
     "BOUND",
     "DEFAULT_ITERATIONS",
     "DIGEST_BYTES",
+    "MAX_CHARACTERS",
     "MAX_ITERATIONS",
     "MIN_ITERATIONS",
     "NONCE_BYTES",
@@ -42,11 +45,16 @@ MAX_ITERATIONS: Final = 5_000_000
 UNBOUND: Final = b"n"
 BOUND: Final = b"p"
 
-_JOINERS: Final = frozenset("\u200c\u200d")  # several scripts cannot be written without them
-_REFUSED: Final = {
-    "Cc": "a control character",
+# The work on a text grows with its length, and whoever types one has an end in mind.
+MAX_CHARACTERS: Final = 1_024
+
+_OPAQUE: Final = get_profile("OpaqueString")
+_WHY: Final = {
+    "controls": "a control character",
+    "old_hangul_jamo": "half a Hangul syllable",
+    "precis_ignorable_properties": "an invisible character",
+    "unassigned": f"a character that Unicode {unicodedata.unidata_version}, which this Python knows, does not have",
     "Cf": "an invisible character",
-    "Cn": "an unassigned character",
     "Co": "a private character",
     "Cs": "half a character",
 }
@@ -55,20 +63,26 @@ _REFUSED: Final = {
 def prepare(text: str) -> str:
     """Give the one form in which a passphrase or login is stretched and compared.
 
-    The steps of the profile OpaqueString (RFC 8265, section 4.2, which succeeds SASLprep): every space becomes U+0020,
-    then NFC; case and compatibility characters stay. Refused: control, invisible (but joiners), private and
-    unassigned characters and lone surrogates; the table of RFC 8264 is a little finer. The empty text is returned as it
-    is: nobody can own it, see `Verifiers`.
+    That is the profile OpaqueString (RFC 8265, section 4.2, which succeeds SASLprep): every space becomes U+0020, then
+    NFC; case and compatibility characters stay. Refused is what the FreeformClass of RFC 8264 leaves out: controls,
+    invisible ones, variation selectors, joiners where no script needs them, private and unassigned characters, lone
+    surrogates. The empty text is returned as it is: nobody can own it, see `Verifiers`.
 
     Raises:
-        ValueError: a refused character; the text says which kind and where, never the passphrase itself.
+        ValueError: A refused character, or more than `MAX_CHARACTERS`; the text says which, never the passphrase
+            itself.
     """
-    for index, character in enumerate(text):
-        why = _REFUSED.get(unicodedata.category(character))
-        if why and character not in _JOINERS:
-            raise ValueError(f"{why} (U+{ord(character):04X}) at position {index}: remove it")
-    spaced = "".join(" " if unicodedata.category(character) == "Zs" else character for character in text)
-    return unicodedata.normalize("NFC", spaced)
+    if len(text) > MAX_CHARACTERS:
+        raise ValueError(f"{len(text):,} characters: {MAX_CHARACTERS:,} are the most")
+    if not text:
+        return text
+    try:
+        return _OPAQUE.enforce(text)
+    except UnicodeEncodeError as error:
+        refused, kind = error.object[error.start], error.reason.partition("/")[2]
+    # Out here, so that the error does not carry that one, which has the whole text.
+    why = _WHY.get(kind) or _WHY.get(unicodedata.category(refused)) or "a character that does not stand like that"
+    raise ValueError(f"{why} (U+{ord(refused):04X}): leave it out")
 
 
 @dataclass(frozen=True, slots=True, repr=False)

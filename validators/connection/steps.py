@@ -38,7 +38,8 @@ class HostView(Protocol):
     """What the default validator asks of a host."""
 
     @property
-    def verifiers(self) -> Verifiers | None: ...
+    def verifiers(self) -> Verifiers | None:
+        """Those that hold now; None: nobody is asked. Raises `ConfigurationError` where nobody may come in."""
     @property
     def allow_anonymous(self) -> bool: ...
     @property
@@ -108,7 +109,7 @@ class ConnectionValidator:
 
     def create_auth_challenge(self, host: HostView, connection: Connection) -> Any:
         """What the client has to answer; by default a `ScramChallenge`, or None at a host without passphrases."""
-        verifiers, exchange = host.verifiers, connection.exchange
+        verifiers, exchange = _present(host), connection.exchange
         if verifiers is None or exchange is None:
             return None
         return exchange.scram(verifiers.salt, verifiers.iterations)
@@ -122,7 +123,7 @@ class ConnectionValidator:
         """
         if token is None:
             return ACCEPT if host.allow_anonymous else deny(DenyReason.SECURITY, "no passphrase given")
-        verifiers = host.verifiers
+        verifiers = _present(host)
         if verifiers is None or type(challenge) is not ScramChallenge or type(token) is not bytes:
             return deny(DenyReason.SECURITY, "an answer of another scheme than this host's")
         if verifiers.salt != challenge.salt or verifiers.iterations != challenge.iterations:
@@ -206,6 +207,13 @@ class ConnectionValidator:
         if proof is not None:
             return deny(DenyReason.SECURITY, "a host proof that nobody here can check: override check_host_proof")
         return ACCEPT
+
+
+def _present(host: HostView) -> Verifiers | None:
+    try:
+        return host.verifiers
+    except ConfigurationError as error:  # their file is gone or damaged
+        raise ConnectionDenied(DenyReason.SECURITY, f"nobody is let in: {error}") from None
 
 
 def _keys(identity: Credentials, challenge: Any) -> Keys | None:

@@ -3,17 +3,31 @@
 import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final
+from itertools import islice
+from typing import Any, Final
 
 from ...errors import ConfigurationError
-from .scram import DEFAULT_ITERATIONS, DIGEST_BYTES, MAX_ITERATIONS, MIN_ITERATIONS, Keys, prepare, proves, stretch
+from .scram import (
+    DEFAULT_ITERATIONS,
+    DIGEST_BYTES,
+    MAX_ITERATIONS,
+    MIN_ITERATIONS,
+    Keys,
+    client_proof,
+    prepare,
+    proves,
+    stretch,
+)
 
-__all__ = ["MAX_LOGIN_BYTES", "MAX_TRIED", "Verifier", "Verifiers"]
+__all__ = ["MAX_LOGIN_BYTES", "MAX_PASSPHRASES", "MAX_TRIED", "Verifier", "Verifiers"]
 
 SALT_BYTES: Final = 16
 MAX_LOGIN_BYTES: Final = 255  # of UTF-8; what a HELLO can carry
 # Without a login every verifier is tried, 2.2 us each: a stranger must not cost the host more than milliseconds.
 MAX_TRIED: Final = 1_000
+# Of one set: to stretch them takes twenty minutes, to read them again from a file a tenth of a second. More need a
+# database of the operator's, and a validator of his own that asks it.
+MAX_PASSPHRASES: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -52,17 +66,89 @@ class Verifiers:
         Raises:
             ConfigurationError: An empty passphrase, a label that cannot be a login, a character nobody should type.
         """
-        self.iterations, self.salt = _costs(iterations, secrets.token_bytes(SALT_BYTES) if salt is None else salt)
-        self._verifiers = tuple(
-            _verifier(label, passphrase, self.salt, self.iterations) for label, passphrase in _pairs(passphrases)
-        )
+        iterations, salt = _costs(iterations, secrets.token_bytes(SALT_BYTES) if salt is None else salt)
+        self._keep((_verifier(*pair, salt, iterations) for pair in _pairs(passphrases)), iterations, salt)
+
+    def _keep(self, verifiers: Iterable[Verifier], iterations: int, salt: bytes) -> None:
+        self.iterations, self.salt = iterations, salt
+        self._verifiers = tuple(islice(verifiers, MAX_PASSPHRASES + 1))
+        if len(self._verifiers) > MAX_PASSPHRASES:
+            raise ConfigurationError(f"more than {MAX_PASSPHRASES:,} passphrases: so many need a database,"
+                                     " and a connection_validator= of your own that asks it")
         self._by_login = _index(self._verifiers)
         # Unknown logins meet this one, so that they cost as much as known ones. No passphrase leads to it.
         self._dummy = Verifier(None, secrets.token_bytes(DIGEST_BYTES), secrets.token_bytes(DIGEST_BYTES))
 
+    @classmethod
+    def of(cls, verifiers: Iterable[Verifier], *, iterations: int, salt: bytes) -> "Verifiers":
+        """A set as it was kept somewhere: verifiers that were all made with this salt and cost.
+
+        Raises:
+            ConfigurationError: A label that cannot be a login or comes twice, a cost out of bounds, too many.
+        """
+        kept = cls.__new__(cls)
+        kept._keep(verifiers, *_costs(iterations, salt))
+        return kept
+
     def with_passphrases(self, passphrases: Iterable[str] | Mapping[str, str]) -> "Verifiers":
         """The same salt and cost with other passphrases: handshakes under way and kept client keys stay good."""
         return Verifiers(passphrases, iterations=self.iterations, salt=self.salt)
+
+    def added(self, passphrase: str, label: str | None = None, *, replace: bool = False) -> "Verifiers":
+        """These and one more.
+
+        Args:
+            label: None: it gives no identity.
+            replace: In the place of the one that has this label.
+
+        Raises:
+            ConfigurationError: As for `check_free`, and for `Verifiers`.
+        """
+        if not replace:
+            self.check_free(label)
+        known = None if label is None else self._by_login.get(_login(label))
+        new = _verifier(label, passphrase, self.salt, self.iterations)
+        if label is None and any(one.label is None and one.stored_key == new.stored_key for one in self):
+            raise ConfigurationError("this passphrase is there already, without a label")
+        return Verifiers.of([*(one for one in self if one is not known), new], **self._terms())
+
+    def check_free(self, label: str | None) -> None:
+        """Insist that nobody has this label, or one that is the same login.
+
+        Raises:
+            ConfigurationError: Somebody has, or it cannot be a login.
+        """
+        if label is not None and _login(label) in self._by_login:
+            text = f"{label!r} has a passphrase already: remove that first, or give --replace (replace=True)"
+            raise ConfigurationError(text)
+
+    def removed(self, label: str | None = None, *, passphrase: str = "") -> "Verifiers":
+        """These without that of `label`; with None the one without a label that `passphrase` belongs to.
+
+        Raises:
+            ConfigurationError: There is none.
+        """
+        if label is not None:
+            gone = self._by_login.get(_login(label))
+        else:
+            stored = _verifier(None, passphrase, self.salt, self.iterations).stored_key
+            gone = next((one for one in self if one.label is None and one.stored_key == stored), None)
+        if gone is None:
+            raise ConfigurationError("no passphrase without a label is this one" if label is None
+                                     else f"there is no label {label!r}")
+        return Verifiers.of([one for one in self if one is not gone], **self._terms())
+
+    def check(self, passphrase: str, login: str | None = None) -> tuple[Verifier | None, str]:
+        """What a client with this passphrase would find open, as `find`; for who has the passphrase, not for a host.
+
+        Raises:
+            ConfigurationError: An empty passphrase, or one that no client can send; a login likewise.
+        """
+        keys = _keys("the passphrase", passphrase, self.salt, self.iterations)
+        return self.find("" if login is None else _login(login), b"check", client_proof(keys, b"check"))
+
+    def _terms(self) -> dict[str, Any]:
+        return {"iterations": self.iterations, "salt": self.salt}
 
     def find(self, login: str, message: bytes, proof: bytes) -> tuple[Verifier | None, str]:
         """The verifier that `proof` over `message` belongs to, or None and why, for the host's log.
@@ -82,6 +168,9 @@ class Verifiers:
         if len({verifier.label for verifier in matches}) > 1:
             return None, "several labels share this passphrase: the client has to give its login"
         return (matches[0], "") if matches else (None, "wrong passphrase")
+
+    def __iter__(self) -> Iterator[Verifier]:
+        return iter(self._verifiers)
 
     def __len__(self) -> int:
         return len(self._verifiers)
@@ -108,7 +197,12 @@ def _pairs(passphrases: Iterable[str] | Mapping[str, str]) -> Iterator[tuple[str
 
 
 def _verifier(label: str | None, passphrase: str, salt: bytes, iterations: int) -> Verifier:
-    where = "a passphrase" if label is None else f"the passphrase of {label!r}"
+    where = "a passphrase" if label is None else f"the passphrase of {label!r:.99}"
+    keys = _keys(where, passphrase, salt, iterations)
+    return Verifier(label, keys.stored, keys.server)
+
+
+def _keys(where: str, passphrase: str, salt: bytes, iterations: int) -> Keys:
     if not isinstance(passphrase, str) or not passphrase:
         raise ConfigurationError(f"{where} is empty or no text: give a text, or leave it out")
     try:
@@ -117,7 +211,7 @@ def _verifier(label: str | None, passphrase: str, salt: bytes, iterations: int) 
         raise ConfigurationError(f"{where} has {error}") from None
     # Past the cache: a host must not keep client keys.
     keys: Keys = stretch.__wrapped__(prepared, salt, iterations)
-    return Verifier(label, keys.stored, keys.server)
+    return keys
 
 
 def _index(verifiers: Iterable[Verifier]) -> dict[str, Verifier]:
@@ -134,11 +228,11 @@ def _index(verifiers: Iterable[Verifier]) -> dict[str, Verifier]:
 
 def _login(label: str) -> str:
     if not isinstance(label, str) or not label:
-        raise ConfigurationError(f"label {label!r}: give a text; the empty name means 'any passphrase'")
+        raise ConfigurationError(f"label {label!r:.99}: give a text; the empty name means 'any passphrase'")
     try:
         login = prepare(label)
     except ValueError as error:
-        raise ConfigurationError(f"label {label!r} has {error}") from None
+        raise ConfigurationError(f"label {label[:40]!r} has {error}") from None
     if len(login.encode()) > MAX_LOGIN_BYTES:
         raise ConfigurationError(f"label {label[:40]!r}... is longer than {MAX_LOGIN_BYTES} bytes: shorten it")
     return login
