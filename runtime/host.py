@@ -304,8 +304,9 @@ class Host:
         guest.driver.start()
 
     def _expel(self, guest: GuestPeer, reason: str) -> None:
-        if not guest.connection.closed:
-            guest.connection.closed = True
+        with self._lock:
+            first, guest.connection.closed = not guest.connection.closed, True
+        if first:
             log.info("%s is sent away: %s", guest.where, one_line(reason or "no reason given"))
         guest.close("the host closed this connection")
 

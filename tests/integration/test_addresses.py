@@ -134,7 +134,8 @@ def test_a_dual_stack_host_sees_ipv4_clients_by_their_ipv4_address_everywhere(
         asked.append(address[0] if address else "")
         return True
 
-    with closing(Library(tmp_path)) as library, emporion.Host(f"{scheme}[::]:0", passphrases=VERIFIERS, connection_validator=validator) as host:
+    open_host = emporion.Host(f"{scheme}[::]:0", passphrases=VERIFIERS, connection_validator=validator)
+    with closing(Library(tmp_path)) as library, open_host as host:
         uri = host.register(Desk(), "desk", code_validator=judge)
         agent = library.agent(WORKER)
         for way, seen in (("127.0.0.1", "127.0.0.1"), ("::1", "::1")):

@@ -3,91 +3,35 @@
 import errno
 import os
 import resource
-import secrets
 import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import emporion
 import pytest
 from emporion.runtime.connection.handshake import HostHandshake
 from emporion.runtime.connection.handshake_messages import PREFACE, SCRAM, Hello, encode
-from emporion.runtime.connection.listener import MAX_HALF_OPEN, STEP_THREADS, Listener
-from emporion.runtime.connection.ports import open_socket
-from emporion.runtime.connection.tls import HostTLS, client_context, server_context
+from emporion.runtime.connection.listener import MAX_HALF_OPEN, STEP_THREADS
+from emporion.runtime.connection.tls import client_context
 from emporion.runtime.connection.transport import Transport
-from emporion.runtime.connection.uri import CLEAR, TLS_SCHEME, URI, Listen
-from emporion.runtime.workers import Parking
-from emporion.tests.harbour import ANSWER_S, PASSPHRASE, Ears, in_thread, listening, until
-from emporion.tests.strangers import Stranger, Wire, dribble
+from emporion.tests.door import LONG_S, Door, open_door
+from emporion.tests.harbour import ANSWER_S, PASSPHRASE, Ears, in_thread, listening, open_host, until
+from emporion.tests.strangers import Shop, Stranger, Wire, dribble
 from emporion.validators.connection import Connection, ConnectionValidator
-from emporion.validators.connection.verifiers import Verifiers
 
-VERIFIERS = Verifiers([PASSPHRASE], iterations=4096)
 HELLO = PREFACE + encode(Hello(SCRAM, b"n", b"n" * 18, "somebody" * 30, ("msgpack",)))
-LONG_S = 600.0
 CROWD = 2_000
-
-
-class Door:
-    """A listener without a host behind it: who is let in is kept."""
-
-    verifiers = VERIFIERS
-    allow_anonymous = False
-    max_connections = 10_000
-
-    def __init__(self, parking: Parking, tls: HostTLS | None, validator: ConnectionValidator, **options: Any) -> None:
-        self.guests: list[tuple[Transport, Connection]] = []
-        self.tls = tls
-        self.validator = validator
-        sock = open_socket(Listen(host="127.0.0.1", scheme=CLEAR))
-        self.uri = URI(scheme=TLS_SCHEME if tls else CLEAR, host="127.0.0.1", port=sock.getsockname()[1])
-        self.listener = Listener(sock, tls, parking=parking, handshake=self.handshake,
-                                 admitted=self.admitted, **options)
-
-    def connections(self) -> list[Any]:
-        return self.guests
-
-    def handshake(self, connection: Connection) -> HostHandshake:
-        return HostHandshake(self.validator, host=self, connection=connection, codecs=("msgpack",),
-                             binding=self.tls.binding if self.tls else None, random=secrets.token_bytes)
-
-    def admitted(self, transport: Transport, connection: Connection, handshake: HostHandshake) -> None:
-        self.guests.append((transport, connection))
-
-    def lets_in(self, source: str = "") -> None:
-        """A good client is let in."""
-        before = len(self.guests)
-        with closing(Stranger(self.uri, source=source)) as good:
-            good.shake()
-            until(lambda: len(self.guests) > before)
-
-    def stranger(self, source: str = "") -> Wire:
-        """Somebody at the door who has said nothing, not even TLS."""
-        return Wire(socket.create_connection(self.uri.address, ANSWER_S, (source, 0) if source else None))
 
 
 @pytest.fixture
 def ears() -> Iterator[Ears]:
     with listening() as ears:
         yield ears
-
-
-@contextmanager
-def open_door(tls: bool = False, validator: ConnectionValidator | None = None, **options: Any) -> Iterator[Door]:
-    parking = Parking("test")
-    door = Door(parking, server_context() if tls else None, validator or ConnectionValidator(), **options)
-    door.listener.start()
-    try:
-        yield door
-    finally:
-        door.listener.close()
-        for transport, _ in door.guests:
-            transport.close()
-        parking.close()
 
 
 def client_hello() -> bytes:
@@ -142,6 +86,30 @@ def test_two_thousand_that_go_no_further_keep_no_good_client_out(how: str, many_
             while crowd[-1].sock.recv(4096):  # what the host has said to it
                 pass
         assert len(ears.records) < 100, "silence fills the log"
+        for one in crowd:
+            one.close()
+
+
+def test_a_host_serves_its_clients_while_two_thousand_are_silent(many_descriptors: int, ears: Ears) -> None:
+    with open_host(threads=2) as host:
+        uri = host.register(Shop(), "shop")
+        with emporion.connect(uri, passphrase=PASSPHRASE) as old:
+            over = threading.Event()
+
+            def come_and_buy() -> int:
+                visits = 0
+                while not over.is_set() or not visits:
+                    with emporion.connect(uri, passphrase=PASSPHRASE) as new:
+                        assert new.stock() == old.stock() == 3
+                    visits += 1
+                return visits
+
+            buying = [in_thread(come_and_buy) for _ in range(3)]
+            crowd = [socket.create_connection(uri.address, ANSWER_S) for _ in range(many_descriptors)]
+            over.set()
+            assert all(visits() for visits in buying)
+            assert old.stock() == 3
+        assert not any("denied" in record.getMessage() for record in ears.records)
         for one in crowd:
             one.close()
 
@@ -211,7 +179,7 @@ def test_a_slow_loris_meets_one_deadline_whatever_it_trickles(tls: bool, ears: E
     with open_door(tls, handshake_s=1.5) as door:
         slow = [begin(door) for begin in SLOW[tls]]
         over = threading.Event()
-        talking = [in_thread(lambda it=it: dribble(*it, lambda: over.wait(0.02))) for it in slow]  # type: ignore[misc]
+        talking = [in_thread(partial(dribble, wire, words, lambda: over.wait(0.02))) for wire, words in slow]
 
         ears.wait_for(lambda: sum("no handshake in time" in r.getMessage() for r in list(ears.records)) == len(slow))
 
@@ -281,21 +249,22 @@ def test_who_takes_no_answer_holds_no_thread() -> None:
 class Thinking(ConnectionValidator):
     """Asks somebody about each client of 127.0.0.9, who takes a while."""
 
-    def __init__(self) -> None:
+    def __init__(self, step: str) -> None:
         self.at_it = threading.Semaphore(0)
         self.go_on = threading.Event()
         self.connections: list[Connection] = []
+        setattr(self, step, self._think)
 
-    def accept_host(self, host: Any, connection: Connection) -> bool:
-        self.connections.append(connection)
+    def _think(self, host: Any, connection: Connection) -> bool:
         if connection.address[0] == "127.0.0.9":
+            self.connections.append(connection)
             self.at_it.release()
             assert self.go_on.wait(ANSWER_S)
         return True
 
 
 def test_a_validator_that_thinks_holds_its_own_threads_and_no_more_of_them_than_there_are() -> None:
-    validator = Thinking()
+    validator = Thinking("accept_host")
     with open_door(validator=validator, handshake_s=LONG_S) as door:
         threads = threading.active_count()
         crowd = []
@@ -306,6 +275,7 @@ def test_a_validator_that_thinks_holds_its_own_threads_and_no_more_of_them_than_
             assert validator.at_it.acquire(timeout=ANSWER_S)
         until(lambda: len(door.listener._ready) == 2 * STEP_THREADS)
         assert threading.active_count() - threads <= STEP_THREADS
+        assert not door.listener._workers.pressed, "what waits for a thread waits where it can be taken out again"
         for one in crowd[STEP_THREADS:]:
             one.close()
         validator.go_on.set()
@@ -316,17 +286,21 @@ def test_a_validator_that_thinks_holds_its_own_threads_and_no_more_of_them_than_
 
 def test_who_is_ended_in_the_middle_of_a_step_is_not_let_in(ears: Ears) -> None:
     """While its validator thinks: the step runs to its end, and leads nowhere."""
-    validator = Thinking()
+    validator = Thinking("accept_identity")
     with open_door(validator=validator, handshake_s=LONG_S) as door:
-        slow = door.stranger("127.0.0.9")
-        slow.send(HELLO)
+        slow = Stranger(door.uri, source="127.0.0.9")
+        half = slow.handshake()
+        slow.send(half.start())
+        slow.send(half.receive(slow.message()))
         assert validator.at_it.acquire(timeout=ANSWER_S)
         validator.connections[0].close("enough")
         assert door.listener.half_open() == 0
         door.lets_in()  # by another thread, while that one thinks on
         validator.go_on.set()
         assert slow.rest() == b""
-        assert len(door.guests) == 1
+        assert [connection.address[0] for _, connection in door.guests] == ["127.0.0.1"]
+        ears.wait_for(lambda: [r for r in list(ears.records) if "denied" in r.getMessage()])
+        assert not [r for r in ears.records if "accepted" in r.getMessage() and "127.0.0.9" in r.getMessage()]
         slow.close()
 
 
@@ -362,6 +336,27 @@ def test_a_connection_closed_by_its_validator_does_not_stay(after: bool, ears: E
             told = [r.getMessage() for r in ears.records if "before it was let in" in r.getMessage()]
             assert len(told) == 1 and told[0].endswith("second\\nthoughts")
         stranger.close()
+
+
+@pytest.mark.parametrize("where", ["handshake", "admitted"])
+def test_a_fault_of_this_end_leaves_nobody_waiting_and_the_door_open(where: str, ears: Ears) -> None:
+    with open_door(handshake_s=LONG_S) as door:
+        sound = getattr(door.listener, where)
+
+        def fail(*_: Any) -> Any:
+            setattr(door.listener, where, sound)
+            raise KeyError("nobody thought of this")
+
+        setattr(door.listener, where, fail)
+        with closing(Stranger(door.uri)) as unlucky:
+            half = unlucky.handshake()
+            unlucky.send(half.start())
+            if where == "admitted":
+                unlucky.send(half.receive(unlucky.message()))
+                assert unlucky.message(), "it is told that it is welcome, and then it is not"
+            assert unlucky.rest() == b""
+        ears.wait_for(lambda: [r for r in list(ears.records) if r.exc_info and "failed here" in r.getMessage()])
+        door.lets_in()
 
 
 def test_denials_and_broken_handshakes_have_a_bounded_number_of_lines(ears: Ears) -> None:
