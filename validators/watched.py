@@ -34,7 +34,12 @@ class WatchedFile(Generic[T]):
             what: Such as "key file", for errors.
             private: Refuse it unless it is this user's, or root's, and closed to everybody else; a symbolic link has to
                 be one of theirs too.
+
+        Raises:
+            ConfigurationError: `path` has a NUL in it.
         """
+        if "\0" in os.fspath(path):
+            raise ConfigurationError(f"{os.fspath(path)!r:.200} is no path: it has a NUL in it")
         self.path = Path(path)
         self._read = read
         self._what = what
@@ -54,7 +59,6 @@ class WatchedFile(Generic[T]):
             try:
                 now = _stamp(self.path.stat())
                 if self._kept is None or self._kept[0] != now:
-                    self._kept = None
                     stamp, found = self._load()
                     if time.time_ns() - stamp[1] > SETTLED_NS:
                         self._kept = stamp, found

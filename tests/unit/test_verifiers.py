@@ -1,5 +1,7 @@
 """Passphrases as a host keeps them."""
 
+from collections.abc import Iterator
+
 import pytest
 from emporion.errors import ConfigurationError
 from emporion.validators.connection import verifiers as module
@@ -151,3 +153,87 @@ def test_iterations_that_clients_would_refuse_are_refused_here(iterations: int) 
 def test_a_salt_has_a_sensible_length(salt: bytes) -> None:
     with pytest.raises(ConfigurationError):
         Verifiers([], iterations=FEW, salt=salt)
+
+
+# --- changes ----------------------------------------------------------------------------------------------------
+
+
+def test_a_passphrase_is_added_replaced_and_removed() -> None:
+    first = Verifiers(["any"], iterations=FEW)
+    both = first.added("one", "ann")
+    assert (label(both, "", "one"), label(both, "ann", "one"), label(both, "", "any")) == ("ann", "ann", None)
+    assert (both.salt, both.iterations) == (first.salt, first.iterations)
+    other = both.added("two", "ann", replace=True)
+    assert (label(other, "ann", "two"), label(other, "", "one"), len(other)) == ("ann", "-", 2)
+    assert label(other.removed("ann"), "", "two") == "-"
+    assert label(other.removed(passphrase="any"), "", "any") == "-"
+    assert len(first) == 1  # a set never changes
+
+
+def test_a_label_is_replaced_in_whatever_spelling_it_comes() -> None:
+    verifiers = Verifiers({"Rene\u0301": "one"}, iterations=FEW)
+    with pytest.raises(ConfigurationError, match="--replace"):
+        verifiers.added("two", "Ren\u00e9")
+    assert [one.label for one in verifiers.added("two", "Ren\u00e9", replace=True)] == ["Ren\u00e9"]
+    assert len(verifiers.removed("Ren\u00e9")) == 0
+
+
+def test_what_is_not_there_cannot_be_removed_nor_what_is_there_be_added() -> None:
+    verifiers = Verifiers(["any"], iterations=FEW).added("one", "ann")
+    for wrong in (
+        lambda: verifiers.removed("bob"),
+        lambda: verifiers.removed(passphrase="other"),
+        lambda: verifiers.removed(passphrase="one"),  # it has a label: that is how it is removed
+        lambda: verifiers.removed(),
+        lambda: verifiers.added("any"),
+        lambda: verifiers.added("two", "ann"),
+        lambda: verifiers.added("", "bob"),
+        lambda: verifiers.added("x", ""),
+        lambda: verifiers.added("x", "a\nb"),
+        lambda: verifiers.added("x", "a\0b"),
+        lambda: verifiers.added("x", "a" * 1_000_000),
+        lambda: verifiers.added("x" * 1_000_000, "bob"),
+        lambda: verifiers.check("x", ""),
+        lambda: verifiers.check(""),
+    ):
+        with pytest.raises(ConfigurationError) as caught:
+            wrong()
+        assert len(str(caught.value)) < 300
+
+
+def test_more_passphrases_than_a_host_should_keep_are_refused_before_they_are_all_stretched(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "MAX_PASSPHRASES", 3)
+    asked = 0
+
+    def endless() -> Iterator[str]:
+        nonlocal asked
+        while True:
+            asked += 1
+            yield f"passphrase {asked}"
+
+    with pytest.raises(ConfigurationError, match="more than 3 passphrases"):
+        Verifiers(endless(), iterations=FEW)
+    assert asked == 4
+    with pytest.raises(ConfigurationError, match="more than 3"):
+        Verifiers(["1", "2", "3"], iterations=FEW).added("4")
+
+
+def test_where_clients_need_a_login_each_passphrase_needs_a_label(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_TRIED", 2)
+    full = Verifiers({"ann": "one", "bob": "two"}, iterations=FEW)
+    assert len(full.added("three", "carol")) == 3
+    with pytest.raises(ConfigurationError, match="give each a label"):
+        full.added("three")
+    with pytest.raises(ConfigurationError, match="give each a label"):
+        Verifiers(["one", "two", "three"], iterations=FEW)
+
+
+def test_a_kept_set_is_checked_like_a_new_one() -> None:
+    kept = list(Verifiers({"ann": "one"}, iterations=FEW))
+    for iterations, salt, verifiers in (
+        (1, b"x" * 16, kept), (FEW, b"x", kept), (FEW, b"x" * 16, kept * 2),
+    ):  # fmt: skip
+        with pytest.raises(ConfigurationError):
+            Verifiers.of(verifiers, iterations=iterations, salt=salt)

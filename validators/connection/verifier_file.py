@@ -12,7 +12,7 @@ import msgspec
 from ...errors import ConfigurationError
 from ..private_file import write_private
 from ..watched import WatchedFile
-from .scram import DIGEST_BYTES
+from .scram import DIGEST_BYTES, MAX_ITERATIONS, MIN_ITERATIONS
 from .verifiers import MAX_PASSPHRASES, Verifier, Verifiers
 
 __all__ = ["VerifierFile"]
@@ -21,6 +21,7 @@ VERSION: Final = 1
 MAX_FILE_BYTES: Final = 8 * 1024 * 1024  # MAX_PASSPHRASES with labels as long as they may be
 
 _Key = Annotated[bytes, msgspec.Meta(min_length=DIGEST_BYTES, max_length=DIGEST_BYTES)]  # base64 in JSON
+_Version = Annotated[int, msgspec.Meta(ge=1, le=1_000)]
 
 
 class _Entry(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -30,14 +31,14 @@ class _Entry(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
 
 class _Content(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    version: int
-    iterations: int
+    version: _Version
+    iterations: Annotated[int, msgspec.Meta(ge=MIN_ITERATIONS, le=MAX_ITERATIONS)]
     salt: bytes
     entries: Annotated[list[_Entry], msgspec.Meta(max_length=MAX_PASSPHRASES)]
 
 
-class _Version(msgspec.Struct, frozen=True):
-    version: int
+class _Head(msgspec.Struct, frozen=True):
+    version: _Version
 
 
 class VerifierFile:
@@ -93,7 +94,7 @@ class VerifierFile:
 
     def _read(self, data: bytes) -> Verifiers:
         try:
-            version = msgspec.json.decode(data, type=_Version).version
+            version = msgspec.json.decode(data, type=_Head).version
             if version != VERSION:
                 raise ConfigurationError(f"{self.path} has version {version}, this emporion knows {VERSION}: update it")
             content = msgspec.json.decode(data, type=_Content)
@@ -124,9 +125,16 @@ def _locked(path: Path) -> Iterator[bool]:
         raise ConfigurationError(f"cannot change {path}: {error.strerror}") from None
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield path.exists() and os.path.samestat(os.fstat(descriptor), path.stat())
+        yield _is(path, descriptor)
     finally:
         os.close(descriptor)
+
+
+def _is(path: Path, descriptor: int) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def _write(path: Path, verifiers: Verifiers, *, over: bool) -> bool:

@@ -73,8 +73,15 @@ class Verifiers:
         self.iterations, self.salt = iterations, salt
         self._verifiers = tuple(islice(verifiers, MAX_PASSPHRASES + 1))
         if len(self._verifiers) > MAX_PASSPHRASES:
-            raise ConfigurationError(f"more than {MAX_PASSPHRASES:,} passphrases: so many need a database,"
-                                     " and a connection_validator= of your own that asks it")
+            raise ConfigurationError(
+                f"more than {MAX_PASSPHRASES:,} passphrases: so many need a database, and a connection_validator= of "
+                "your own that asks it"
+            )
+        if len(self._verifiers) > MAX_TRIED and any(one.label is None for one in self._verifiers):
+            raise ConfigurationError(
+                f"among more than {MAX_TRIED:,} passphrases one without a label would open nothing: give each a label, "
+                "which clients give as login"
+            )
         self._by_login = _index(self._verifiers)
         # Unknown logins meet this one, so that they cost as much as known ones. No passphrase leads to it.
         self._dummy = Verifier(None, secrets.token_bytes(DIGEST_BYTES), secrets.token_bytes(DIGEST_BYTES))
@@ -134,8 +141,8 @@ class Verifiers:
             stored = _verifier(None, passphrase, self.salt, self.iterations).stored_key
             gone = next((one for one in self if one.label is None and one.stored_key == stored), None)
         if gone is None:
-            raise ConfigurationError("no passphrase without a label is this one" if label is None
-                                     else f"there is no label {label!r}")
+            text = "no passphrase without a label is this one" if label is None else f"there is no label {label!r}"
+            raise ConfigurationError(text)
         return Verifiers.of([one for one in self if one is not gone], **self._terms())
 
     def check(self, passphrase: str, login: str | None = None) -> tuple[Verifier | None, str]:
