@@ -5,7 +5,9 @@ from typing import Final
 
 from ..errors import DenyReason
 
-__all__ = ["ACCEPT", "Verdict", "deny", "read_verdict"]
+__all__ = ["ACCEPT", "MAX_REASON_CHARS", "Verdict", "deny", "read_verdict"]
+
+MAX_REASON_CHARS: Final = 500  # a reason goes into logs and to the peer: an exception's text may be of any length
 
 
 @dataclass(frozen=True, slots=True)

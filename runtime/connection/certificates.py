@@ -22,6 +22,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from ...errors import ConfigurationError
 from ...validators.connection.scram import prepare
+from ...validators.private_file import write_private
 from .uri import Listen
 
 __all__ = [
@@ -333,24 +334,7 @@ def kept_pem(path: Path) -> bytes:
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not path.exists():
-            _write_once(path, self_made_pem())
+            write_private(path, self_made_pem(), over=False)  # who starts at the same time may come first
         return read_private(path)
     except OSError as error:
         raise ConfigurationError(f"state_dir: {error}") from None
-
-
-def _write_once(path: Path, data: bytes) -> None:
-    """Put a private file there, whole or not at all; who comes second leaves the first one's in place."""
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        try:
-            os.link(draft, path)  # unlike a rename, this never replaces
-        except FileExistsError:
-            return
-    finally:
-        draft.unlink()

@@ -4,7 +4,6 @@ Source: docs/handshake.md.
 """
 
 import logging
-import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from hashlib import sha256
@@ -12,8 +11,9 @@ from typing import Any, Final
 
 from ...errors import ConnectionDenied, DenyReason, ProtocolError
 from ...validators.connection import Connection, ConnectionValidator
+from ...validators.connection.roles import raised_texts
 from ...validators.connection.scram import NONCE_BYTES, Exchange
-from ...validators.verdict import Verdict, deny, read_verdict
+from ...validators.verdict import MAX_REASON_CHARS, Verdict, deny, read_verdict
 from .handshake_messages import (
     PREFACE,
     Challenge,
@@ -195,10 +195,7 @@ class HostHandshake:
         except ConnectionDenied as denied:
             raise _Refused(deny(denied.reason, denied.text)) from None
         except BaseException as error:  # also what is no Exception: whoever quits has not said yes
-            stack = "".join(traceback.format_tb(error.__traceback__))
-            # The exception's text may quote the peer: it must not be able to write lines of its own into the log.
-            what = "".join(traceback.format_exception_only(error)).strip()
-            self._tell(logging.ERROR, "validator step %s raised %s\n%s", step, _printable(what), stack)
+            self._tell(logging.ERROR, "validator step %s raised %s\n%s", step, *raised_texts(error))
             raise _Refused(deny(DenyReason.UNSPECIFIED, f"{step} raised {type(error).__name__}")) from None
 
     def _encode(self, step: str, message: Message) -> bytes:
@@ -211,7 +208,8 @@ class HostHandshake:
 
     def _deny(self, verdict: Verdict) -> bytes:
         self.failed = ConnectionDenied(verdict.code, verdict.reason)
-        self._tell(logging.WARNING, "denied %s: %s (%s)", self._who(), _printable(verdict.reason), verdict.code.name)
+        self._tell(logging.WARNING, "denied %s: %s (%s)", self._who(), _printable(verdict.reason, MAX_REASON_CHARS),
+                   verdict.code.name)
         self._close()
         return denial(verdict.code)
 

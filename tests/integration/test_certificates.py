@@ -13,7 +13,7 @@ from cryptography import x509
 from emporion.runtime.connection.certificates import make_client, make_host
 from emporion.tests.harbour import Ears, listening
 from emporion.tests.pki import CLIENT_USE, FUTURE, HOST_USE, PAST, Files, Town, forged, uri_of
-from emporion.validators.connection import certificates
+from emporion.validators.connection import all_of, any_of, blocked_networks, certificates, logins
 from emporion.validators.connection.fingerprints import fingerprint
 
 
@@ -331,3 +331,35 @@ def test_a_browser_gets_no_answer_that_looks_like_one(town: Town) -> None:
         browser.sendall(b"GET / HTTP/1.1\r\n\r\n")
         with contextlib.suppress(ConnectionResetError):
             assert browser.recv(100) == b""
+
+
+# --- together with others
+
+
+def test_a_certificate_and_a_login_or_one_of_the_two(town: Town) -> None:
+    verifiers = emporion.Verifiers({"nora": "pw", "otto": "pw of otto"}, iterations=4096)
+    with town.open(town.host.tls(town.ca), connection_validator=all_of(certificates(), logins(verifiers))) as host:
+
+        def outcome(tls: emporion.TLS, **proof: Any) -> str | None:
+            try:
+                with emporion.connect(uri_of(host), tls=tls, **proof) as desk:
+                    identity: str | None = desk.who()[0]
+                    return identity
+            except emporion.ConnectionDenied:
+                return "denied"
+
+        nobody, nora = emporion.TLS(ca=town.ca), town.as_nora()
+        otto = {"login": "otto", "passphrase": "pw of otto"}
+        both = {"login": "nora", "passphrase": "pw"}
+        assert outcome(nora, **both) == "nora"
+        assert outcome(nora) == "denied"
+        assert outcome(nobody, **both) == "denied"
+        host.set_connection_validator(any_of(certificates(), logins(verifiers)))
+        assert outcome(nora) == "nora"
+        assert outcome(nobody, **otto) == "otto"
+        assert outcome(nobody) == "denied"
+        assert outcome(nobody, login="otto", passphrase="guessed") == "denied"
+        host.set_connection_validator(all_of(certificates(), blocked_networks("127.0.0.0/8")))
+        assert outcome(nora) == "denied"
+        host.set_connection_validator(all_of(certificates(subjects=["n*"]), blocked_networks("192.0.2.0/24")))
+        assert outcome(nora) == "nora"

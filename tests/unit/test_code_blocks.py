@@ -341,11 +341,11 @@ def test_a_rate_forgets_what_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(block._let_in) == 0  # nobody holds the goods any longer
     clock.now_s += 10
     coming(block)
-    assert (len(block._arrivals), len(block._counts)) == (1, 1)
-    monkeypatch.setattr("emporion.validators.code.by_sender.MAX_COUNTED", 2)
+    assert (len(block._window), len(block._window._counts)) == (1, 1)
+    monkeypatch.setattr("emporion.validators.window.MAX_COUNTED", 2)
     assert coming(block, address=("10.0.0.1", 1))
     assert "try again later" in coming(block, address=("10.0.0.2", 1)).reason
-    assert len(block._arrivals) == 2
+    assert len(block._window) == 2
 
 
 def test_a_rate_holds_for_many_threads() -> None:

@@ -8,11 +8,11 @@ to go out only the name is, the other two are None.
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 from ...errors import ConfigurationError
 from ..consignment import Consignment
-from ..verdict import Verdict, read_verdict
+from ..verdict import MAX_REASON_CHARS, Verdict, read_verdict
 from .parameters import extras_of
 
 __all__ = [
@@ -35,7 +35,6 @@ __all__ = [
 ]
 
 Address = tuple[str, int]
-MAX_REASON_CHARS: Final = 500  # a reason goes into logs and to the peer: an exception's text may be of any length
 
 
 class CodeValidator(Protocol):

@@ -1,24 +1,18 @@
 """Blocks that go by who asks: identity, address, and how often."""
 
-import ipaddress
 import threading
 import time
-from collections import Counter, deque
 from collections.abc import Callable
-from typing import Final
 from weakref import WeakSet
 
-from ...errors import ConfigurationError
 from ..consignment import Consignment
+from ..networks import parse_networks, sender_of, within
 from ..verdict import ACCEPT, Verdict
+from ..window import MAX_COUNTED, Window
 from .asking import Answer, Block, Question, Undecided
 from .by_name import Patterns
 
 __all__ = ["addresses", "callers", "rate"]
-
-MAX_COUNTED: Final = 100_000  # arrivals that one `rate` remembers, some 20 MB
-
-_Ip = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 class callers(Patterns):
@@ -44,9 +38,7 @@ class addresses(Block):
     """
 
     def __init__(self, *networks: str) -> None:
-        if not networks:
-            raise ConfigurationError('addresses() needs one or more networks, e.g. addresses("10.0.0.0/8")')
-        self.networks = tuple(map(_network, networks))
+        self.networks = parse_networks("addresses", networks)
 
     def __repr__(self) -> str:
         return f"addresses({', '.join(repr(str(network)) for network in self.networks)})"
@@ -54,31 +46,11 @@ class addresses(Block):
     def _weigh(self, question: Question) -> Answer:
         if question.address is None:
             return Undecided.because("only incoming code has a sender's address")
-        ip = _ip(question.address[0])
-        if ip is not None and any(ip in network for network in self.networks):
+        if within(question.address[0], self.networks):
             return ACCEPT
         listed = ", ".join(map(str, self.networks))
         reason = f"the address {str(question.address[0])[:100]!r} lies in none of {listed}"
         return Verdict(False, reason, told=False, instead="not from this address")
-
-
-def _network(text: object) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
-    try:
-        if not isinstance(text, str):
-            raise ValueError(f"{type(text).__name__} is no text")
-        return ipaddress.ip_network(text)
-    except ValueError as error:
-        raise ConfigurationError(f'addresses({text!r}): {error}: write networks, as in "10.0.0.0/8" or "::1"') from None
-
-
-def _ip(text: object) -> _Ip | None:
-    """An address as `addresses` compares it; None for a Unix socket's peer and the like."""
-    try:
-        ip = ipaddress.ip_address(str(text).partition("%")[0])
-    except ValueError:
-        return None
-    # A socket that listens on both families shows IPv4 peers as ::ffff:192.0.2.1.
-    return getattr(ip, "ipv4_mapped", None) or ip
 
 
 class rate(Block):
@@ -96,18 +68,10 @@ class rate(Block):
     """
 
     def __init__(self, most: int, per_s: float, *, clock: Callable[[], float] = time.monotonic) -> None:
-        if type(most) is not int or not 0 < most <= MAX_COUNTED:
-            raise ConfigurationError(f"rate({most!r}, ...): a number of consignments from 1 to {MAX_COUNTED} is needed")
-        if type(per_s) not in (int, float) or not 0 < per_s < float("inf"):
-            raise ConfigurationError(f"rate({most}, {per_s!r}): a positive number of seconds is needed")
-        if not callable(clock):
-            raise ConfigurationError("rate(clock=): a function without parameters that gives seconds is needed")
+        self._window = Window("rate", "consignments", most, per_s, clock)
         self.most = most
         self.per_s = per_s
-        self._clock = clock
         self._lock = threading.Lock()
-        self._arrivals: deque[tuple[float, str]] = deque()
-        self._counts: Counter[str] = Counter()
         self._let_in: WeakSet[Consignment] = WeakSet()
 
     def __repr__(self) -> str:
@@ -116,38 +80,19 @@ class rate(Block):
     def _weigh(self, question: Question) -> Answer:
         if question.address is None:
             return Undecided.because("only incoming code has a sender's address")
-        sender = _sender(question.address[0])
+        sender = sender_of(question.address[0])
         consignment = question.consignment
         with self._lock:
             if consignment is not None and consignment in self._let_in:
                 return ACCEPT
-            now_s = self._clock()
-            self._forget(now_s - self.per_s)
-            if self._counts[sender] >= self.most:
+            self._window.forget()
+            if self._window.exhausted(sender):
                 often = f"{self.most} consignments from {sender} in {self.per_s:g} s are the most"
                 return Verdict(False, f"{often}: try again later")
-            if len(self._arrivals) >= MAX_COUNTED:
+            if self._window.full:
                 return Verdict(False, f"{MAX_COUNTED} consignments in {self.per_s:g} s are the most: try again later")
             if not question.peek:
-                self._count(now_s, sender, consignment)
+                self._window.count(sender)
+                if consignment is not None:
+                    self._let_in.add(consignment)
             return ACCEPT
-
-    def _count(self, now_s: float, sender: str, consignment: Consignment | None) -> None:
-        self._arrivals.append((now_s, sender))
-        self._counts[sender] += 1
-        if consignment is not None:
-            self._let_in.add(consignment)
-
-    def _forget(self, until_s: float) -> None:
-        while self._arrivals and self._arrivals[0][0] <= until_s:
-            _, sender = self._arrivals.popleft()
-            self._counts[sender] -= 1
-            if not self._counts[sender]:
-                del self._counts[sender]
-
-
-def _sender(text: object) -> str:
-    ip = _ip(text)
-    if isinstance(ip, ipaddress.IPv6Address):
-        return f"{ipaddress.IPv6Network((int(ip) >> 64 << 64, 64))}"
-    return str(ip) if ip is not None else str(text)[:100]

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from ...errors import ConfigurationError
+from ..watched import WatchedFile
 
 __all__ = ["FingerprintFile", "Fingerprints", "fingerprint", "is_fingerprint", "parse_fingerprints", "source_of"]
 
@@ -52,13 +53,13 @@ def parse_fingerprints(text: str, where: str) -> frozenset[str]:
 
 
 class FingerprintFile:
-    """A file of fingerprints, read for each client: a line that goes in or out holds from then on.
-
-    That costs some 20 us beside a TLS handshake of a millisecond, and clients come only after that.
-    """
+    """A file of fingerprints that is read again when it has changed: a line that goes in or out holds from then on."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
+        self._file: WatchedFile[frozenset[str]] = WatchedFile(
+            path, self._parsed, what="file of fingerprints", max_bytes=MAX_FILE_BYTES, private=False
+        )
 
     def __repr__(self) -> str:
         return repr(str(self.path))
@@ -69,13 +70,9 @@ class FingerprintFile:
         Raises:
             ConfigurationError: It cannot be read, or has a line that is none.
         """
-        try:
-            with self.path.open("rb") as file:
-                data = file.read(MAX_FILE_BYTES + 1)
-        except OSError as error:
-            raise ConfigurationError(f"cannot read the fingerprints in {self.path}: {error.strerror}") from None
-        if len(data) > MAX_FILE_BYTES:
-            raise ConfigurationError(f"{self.path} has more than {MAX_FILE_BYTES} bytes: is it a file of fingerprints?")
+        return self._file.current()
+
+    def _parsed(self, data: bytes) -> frozenset[str]:
         try:
             return parse_fingerprints(data.decode(), str(self.path))
         except UnicodeDecodeError:

@@ -1,0 +1,130 @@
+"""What a connection validator does of the handshake: only adds a condition (a gate), or proves in its own way."""
+
+import logging
+import threading
+import traceback
+from enum import Enum, auto
+from typing import Any, Final
+
+from ...errors import ConfigurationError, ConnectionDenied, DenyReason
+from ..verdict import Verdict, deny, read_verdict
+from ..window import Window
+from .steps import Connection, ConnectionValidator
+
+__all__ = [
+    "Around",
+    "Question",
+    "check_validator_type",
+    "misled",
+    "proves",
+    "question_of",
+    "raised_texts",
+    "shown",
+    "tried",
+]
+
+_log = logging.getLogger("emporion.connection")
+_told = Window("tried", "lines", 10, 60.0)  # tracebacks of one step a minute: those that follow say nothing new
+_telling = threading.Lock()
+
+# Whoever overrides one of these proves in a way of its own; all others leave the proof to the default.
+_PROOF: Final = (
+    "accept_identification",
+    "check_host_proof",
+    "create_auth_challenge",
+    "create_auth_token",
+    "create_host_proof",
+)
+
+
+class Question(Enum):
+    """Whose challenge a validator's proof answers. One handshake has one."""
+
+    HOSTS = auto()  # the default's: SCRAM with the host's passphrases
+    OWN = auto()
+    NONE = auto()  # a client certificate is shown before, and nothing is asked
+
+
+class Around(ConnectionValidator):
+    """A validator made of others: its type does not show what it does.
+
+    Subclasses that override steps count as what these steps make them, like any other validator's.
+    """
+
+    _stock: type["Around"]  # the class of ours whose steps are only handed on
+    _proves: bool
+    _question: Question
+
+    def _misled(self, connection: Connection) -> bool:
+        """Whether the connection's token was wrong though `accept_identification` said yes, for another reason."""
+        return False
+
+
+def proves(validator: ConnectionValidator) -> bool:
+    """Whether it has a proof of its own; else it is a gate before the default one."""
+    if isinstance(validator, Around):
+        return validator._proves or _overrides(validator, validator._stock, *_PROOF)
+    return _overrides(validator, ConnectionValidator, *_PROOF)
+
+
+def question_of(validator: ConnectionValidator) -> Question:
+    """Whose challenge its proof answers."""
+    base = validator._stock if isinstance(validator, Around) else ConnectionValidator
+    if _overrides(validator, base, "create_auth_token"):
+        return Question.OWN
+    if _overrides(validator, base, "create_auth_challenge"):
+        return Question.NONE if _overrides(validator, base, "check_certificate") else Question.OWN
+    return validator._question if isinstance(validator, Around) else Question.HOSTS
+
+
+def _overrides(validator: ConnectionValidator, base: type[ConnectionValidator], *steps: str) -> bool:
+    functions = [getattr(getattr(validator, step), "__func__", None) for step in steps]
+    return any(function is not getattr(base, step) for function, step in zip(functions, steps, strict=True))
+
+
+def misled(validator: ConnectionValidator, connection: Connection) -> bool:
+    """Whether `validator`, which has just said yes, was given a wrong token with it."""
+    return isinstance(validator, Around) and validator._misled(connection)
+
+
+def check_validator_type(block: str, validator: object) -> None:
+    """Refuse what is no connection validator, when the block is made.
+
+    Raises:
+        ConfigurationError: The text says what to write.
+    """
+    if not isinstance(validator, ConnectionValidator):
+        raise ConfigurationError(
+            f"{block}() takes connection validators, not {validator!r:.100}: a function goes into by_host(...), and a "
+            "class is called first"
+        )
+
+
+def shown(validator: ConnectionValidator) -> str:
+    """A validator for people: its `repr` where it has one of its own, else its class."""
+    if type(validator).__repr__ is object.__repr__:
+        return f"{type(validator).__name__}()"
+    return repr(validator)
+
+
+def tried(validator: ConnectionValidator, step: str, *arguments: Any) -> Verdict:
+    """Ask one of several validators for a step that decides; what it raises denies, and is logged."""
+    try:
+        return read_verdict(getattr(validator, step)(*arguments))
+    except ConnectionDenied as denied:
+        return deny(denied.reason, denied.text)
+    except Exception as error:
+        where = f"{step} of {type(validator).__name__}"
+        with _telling:
+            _told.forget()
+            if not _told.exhausted(where):  # peers can bring it about as often as they like
+                _told.count(where)
+                _log.error("validator step %s raised %s\n%s", where, *raised_texts(error))
+        return deny(DenyReason.UNSPECIFIED, f"{step} raised {type(error).__name__}")
+
+
+def raised_texts(error: BaseException) -> tuple[str, str]:
+    """What was raised and where, for the log."""
+    # The exception's text may quote the peer: escaped and cut, it cannot write lines of its own into the log.
+    what = "".join(traceback.format_exception_only(error)).strip()
+    return repr(what if len(what) <= 200 else what[:200] + "..."), "".join(traceback.format_tb(error.__traceback__))
