@@ -1,8 +1,8 @@
 """Who may connect: the steps of the handshake, what they go by, and ready-made validators that can be combined.
 
 Each of these is a whole `ConnectionValidator`. Gates (`allowed_networks`, `blocked_networks`, `by_host`,
-`max_connections`, `rate`) add a condition to the default proof, the host's passphrases; `certificates` and `logins` prove
-in its place; `lock_out`, `all_of` and `any_of` go around others.
+`max_connections`, `rate`) add a condition to the default proof, the host's passphrases; `certificates` and `logins`
+prove in its place; `lock_out`, `all_of` and `any_of` go around others.
 """
 
 from .by_address import allowed_networks, blocked_networks, by_host
