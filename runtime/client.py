@@ -68,7 +68,8 @@ def connect(
         passphrase: Or what gives it (a prompt, a keyring): called once for each connection, before it is made; what
             it raises comes out of here. A host that wants one denies "" and None.
         login: With it, `passphrase` is that login's password.
-        identity: For a `connection_validator` of one's own, in place of passphrase and login.
+        identity: For a `connection_validator` of one's own, in place of passphrase and login; or what gives it, called
+            as for `passphrase`.
         mobile_code: Let agents of this program's own classes go out, and classes of the host's come in. Without it
             objects of such classes are `Parcel`s, which can be handed on and not opened.
         code_validator: Asked about each module that would come in; None accepts what the host sends.

@@ -11,8 +11,8 @@ __all__ = [
     "Checked", "Claimed", "ClientCA", "ClientName", "CodeFolder", "Days", "Debug", "Digest", "Digests", "Explain",
     "Folder", "HostNames", "Identity", "Into", "Iterations", "Json", "Judge", "KeyFile", "Label", "LogFormat",
     "Login", "LoginsFile", "Method", "Name", "NewCertificate", "NewKey", "PassphraseFile", "Policy", "PrivateKey",
-    "Raw", "Reached", "Removed", "RemovedToo", "Replace", "Sender", "Setting", "Signed", "StateDir", "Target", "Timeout",
-    "TrustedCA", "VerifierFile", "Verifiers", "Version", "What", "Why",
+    "Raw", "Reached", "Removed", "RemovedToo", "Replace", "Sender", "Setting", "Signed", "StateDir", "Target",
+    "Timeout", "TrustedCA", "VerifierFile", "Verifiers", "Version", "What", "Why",
 ]  # fmt: skip
 
 

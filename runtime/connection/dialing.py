@@ -59,14 +59,15 @@ def _known_by_tls(uri: URI, tls: TLS | None) -> bool:
 def credentials(passphrase: str | Callable[[], str] | None, login: str | None, identity: Any) -> Callable[[], Any]:
     """Give what is to be asked before each connection for what the client proves; it may give None: nothing.
 
-    What a callable `passphrase` raises comes out of it; it raises ConfigurationError where that gives no text.
+    What a callable `passphrase` or `identity` raises comes out of it; it raises ConfigurationError where the former
+    gives no text.
     """
     if not isinstance(login, str | None) or not (callable(passphrase) or isinstance(passphrase, str | None)):
         raise ConfigurationError("passphrase= and login= take text, or a callable that gives the passphrase")
 
     def proved() -> Any:
         if identity is not None:
-            return identity
+            return identity() if callable(identity) else identity
         given = passphrase() if callable(passphrase) else passphrase
         if not isinstance(given, str | None):
             text = f"the callable passphrase= gave {type(given).__name__}: text is needed"

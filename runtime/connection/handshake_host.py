@@ -238,7 +238,7 @@ class HostHandshake:
         login = self._hello.login if self._hello is not None else ""
         claim = f", login {login[:200]!r}" if login else ""
         identity = self._connection.identity
-        return f"{one_line(self._connection.where)}{claim}{'' if identity is None else f', as {identity[:200]!r}'}"
+        return f"{one_line(self._connection.where)}{claim}{f', as {identity[:200]!r}' if type(identity) is str else ''}"
 
 
 class _Refused(Exception):

@@ -366,6 +366,6 @@ def test_a_set_that_began_empty_opens_to_what_is_added_only() -> None:
 @pytest.mark.parametrize("given", [5, True, object(), "of nora", b"of nora"], ids=repr)
 def test_what_is_no_set_of_passphrases_is_an_error_that_says_what_is(given: Any, host: emporion.Host) -> None:
     for take in (host.set_allowed_identifications, lambda given: emporion.Host(passphrases=given)):
-        with pytest.raises(ConfigurationError, match="takes a list or {identity: passphrase}, not "):
+        with pytest.raises(ConfigurationError, match=r"takes a list or \{identity: passphrase\}, not "):
             take(given)
     assert who(host, "of nora") == "nora"
