@@ -78,7 +78,9 @@ def _level(event: Event) -> int:
 
 def one_line(text: str, most: int = 200) -> str:
     """Foreign text for a log: one line, printable, bounded: it can neither forge a line nor steer a terminal."""
-    shown = "".join(c if c.isprintable() and c != "\\" else _escaped(c) for c in text[:most])
+    shown = text[:most]
+    if not shown.isprintable() or "\\" in shown:
+        shown = "".join(c if c.isprintable() and c != "\\" else _escaped(c) for c in shown)
     return shown + ("..." if len(text) > most else "")
 
 

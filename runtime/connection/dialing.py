@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from ...errors import CallTimeout, ConfigurationError, ConnectionDenied, ConnectionLost, DenyReason
+from ...errors import CallTimeout, ConfigurationError, ConnectionDenied, ConnectionLost, DenyReason, ProtocolError
 from ...validators.connection import ConnectionValidator, Credentials
 from ..wire.codecs import CODECS
 from ..workers import Parking, Workers
@@ -151,6 +151,9 @@ def _explained(uri: URI) -> Iterator[None]:
         raise
     except TimeoutError:
         raise CallTimeout(f"{uri} did not answer in time") from None
+    except ProtocolError as error:
+        text = f"what answers at {uri} is no emporion host, or one of another version: {error}; check the address"
+        raise ProtocolError(text) from None
     except (ssl.SSLEOFError, ssl.SSLZeroReturnError):
         raise ConnectionLost(_cut(uri)) from None
     except ssl.SSLError as error:

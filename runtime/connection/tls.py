@@ -30,6 +30,7 @@ __all__ = [
     "server_context",
 ]
 
+_CERTIFICATE: Final = b"CERTIFICATE-----"
 _KEY: Final = b"PRIVATE KEY-----"  # PKCS #8 and the older forms
 HOST_FILE: Final = "host.pem"  # in state_dir: key and certificate in one file, so that they can never differ
 
@@ -106,7 +107,8 @@ def server_context(tls: TLS | None = None, state_dir: str | os.PathLike[str] | N
     # Tickets would cost each connection two messages; a resumed session would skip the certificate that we bind to.
     context.num_tickets = 0
     if tls.certificate is not None:
-        certificate = _load_files(context, tls.certificate, tls.key)
+        pem = _load_files(context, tls.certificate, tls.key)
+        certificate = _first_certificate(pem, os.fspath(tls.certificate))
     else:
         pem = self_made_pem() if state_dir is None else kept_pem(Path(state_dir) / HOST_FILE)
         _load_pem(context, pem, "" if state_dir is None else os.fspath(Path(state_dir) / HOST_FILE))
@@ -212,9 +214,10 @@ def _load_pem(context: ssl.SSLContext, pem: bytes, where: str) -> None:
 def _load_files(
     context: ssl.SSLContext, certificate: str | os.PathLike[str], key: str | os.PathLike[str] | None
 ) -> bytes:
-    """Give OpenSSL this end's key and certificate; gives the latter as DER."""
+    """Hand this end's key and certificate to OpenSSL; gives the certificate's file."""
     pem = _read(certificate, "TLS(certificate=...)")
-    der = _first_certificate(pem, os.fspath(certificate))
+    if _CERTIFICATE not in pem:
+        raise ConfigurationError(f"TLS(certificate=...): no certificate in PEM form in {os.fspath(certificate)}")
     if key is None and _KEY not in pem:
         raise ConfigurationError(f"TLS(certificate=...): {os.fspath(certificate)} has no key in it: give key= too")
     try:
@@ -228,7 +231,7 @@ def _load_files(
     except (OSError, ssl.SSLError) as error:
         names = f"certificate {os.fspath(certificate)!r} and key {os.fspath(key or certificate)!r}"
         raise ConfigurationError(f"TLS: {names} cannot be used together: {error}") from None
-    return der
+    return pem
 
 
 def _no_password() -> NoReturn:
@@ -258,4 +261,4 @@ def _first_certificate(pem: bytes, where: str) -> bytes:
     try:
         return x509.load_pem_x509_certificates(pem)[0].public_bytes(serialization.Encoding.DER)
     except ValueError as error:
-        raise ConfigurationError(f"no certificate in PEM form in {where!r}: {error}") from None
+        raise ConfigurationError(f"no certificate in {where!r}: {error}") from None
