@@ -165,7 +165,9 @@ class HostHandshake:
         """What logs, limits and hosted methods see of a client, perhaps taken from a token of somebody's own scheme."""
         if identity is None:
             return
-        if type(identity) is not str or not identity.isprintable() or not 0 < len(identity) <= MAX_IDENTITY:
+        # Several scripts cannot be written without joiners, so logins have them too.
+        seen = identity.replace("\u200c", "").replace("\u200d", "") if type(identity) is str else ""
+        if not seen or not seen.isprintable() or len(identity) > MAX_IDENTITY:
             what = f"a {type(identity).__name__}, or one that is empty, too long or not printable"
             self._tell(logging.ERROR, "the connection's identity has to be None or a printable text of at most %s "
                        "characters, and the validator set %s", MAX_IDENTITY, what)

@@ -23,7 +23,7 @@ from .handshake import HostHandshake, denial
 from .ports import address_of, close_socket, open_socket, origin_of
 from .tls_faults import PLAIN_ALERT, TLS_HELLO, client_fault
 from .tls_transport import TLSTransport
-from .transport import PlainTransport, Transport
+from .transport import PlainTransport, Transport, without_delay
 from .waiting import LineBudget, WaitingRoom
 
 if TYPE_CHECKING:
@@ -143,6 +143,7 @@ class Listener:
 
     def _greet(self, sock: socket.socket, address: Any) -> None:
         sock.setblocking(False)
+        without_delay(sock)
         one = HalfOpen(self, sock, address_of(sock, address), time.monotonic() + self._handshake_s)
         with self._lock:
             in_the_way = self._waiting.in_the_way()
