@@ -63,7 +63,7 @@ def for_client(passphrase_file: Path | None, *, anonymous: bool, optional: bool)
         return lines[0]
     if given is not None or optional:
         return given
-    return _prompted("Passphrase: ", _needed("this host wants a passphrase"))
+    return _prompted("Passphrase: ", _needed("a client needs a passphrase"))
 
 
 def typed_or_piped(prompt: str, *, twice: bool = False) -> str:
