@@ -66,7 +66,7 @@ def host(
     key: given.CertificateKey = None,
     client_ca: given.ClientCA = None,
     log_format: given.LogFormat = "text",
-    anonymous: given.Anonymous = False,
+    anonymous: given.Open = False,
     debug: given.Debug = False,
 ) -> None:
     """Host an object until Ctrl-C or SIGTERM. Its URI goes to stdout, the log to stderr.
@@ -123,8 +123,8 @@ def send(
 
     place, settings = parse_place(agent), parse_assignments(set_ or [])
     with one_line_errors(debug):
-        optional = anonymous or certificate is not None or URI.parse(to).scheme == UNIX
-        proved = for_client(passphrase_file, optional=optional)
+        optional = certificate is not None or URI.parse(to).scheme == UNIX
+        proved = for_client(passphrase_file, anonymous=anonymous, optional=optional)
         made = created(load(place), **settings)
         further = [parse_value(text) for text in arg or []]
         send_agent(

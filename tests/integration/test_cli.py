@@ -284,6 +284,12 @@ def test_a_passphrase_is_asked_for_at_a_terminal_and_not_shown(tavern: Served, f
     assert code == 1 and "an empty passphrase opens nothing" in screen
 
 
+def test_an_anonymous_client_gives_no_passphrase_wherever_there_is_one(tavern: Served, folder: Path) -> None:
+    whoami = ("--call", "whoami", "--anonymous")
+    failed(send(tavern, folder, *whoami, EMPORION_PASSPHRASE=PASSPHRASE), "denied the connection")
+    failed(send(tavern, folder, *whoami, "--passphrase-file", "secret"), "not both")
+
+
 def test_a_host_asks_for_its_passphrase_twice(folder: Path) -> None:
     code, out, screen = typed(["host", *TAVERN_OPTIONS], ["one", "another"], folder)
     assert (code, out) == (1, "")
