@@ -6,13 +6,13 @@ from typing import Annotated
 import typer
 
 __all__ = [
-    "Accept", "Address", "Advertise", "Agent", "Allowed", "Anonymous", "Argument", "AsJson", "AsJsonEach",
-    "Authority", "AuthorityDays", "AuthorityKey", "AuthorityName", "Certificate", "CertificateFile", "CertificateKey",
-    "Checked", "Claimed", "ClientCA", "ClientName", "CodeFolder", "Days", "Debug", "Digest", "Digests", "Explain",
-    "Folder", "HostNames", "Identity", "Into", "Iterations", "Json", "Judge", "KeyFile", "Label", "LogFormat",
-    "Login", "LoginsFile", "Method", "Name", "NewCertificate", "NewKey", "Open", "PassphraseFile", "Policy",
-    "PrivateKey", "Raw", "Reached", "Removed", "Replace", "Sender", "Setting", "Signed", "StateDir", "Target",
-    "Timeout", "TrustedCA", "VerifierFile", "Verifiers", "Version", "What", "Why",
+    "Accept", "Address", "Advertise", "Agent", "Allowed", "Anonymous", "Argument", "AsJson", "AsJsonEach", "Authority",
+    "AuthorityDays", "AuthorityKey", "AuthorityName", "Certificate", "CertificateFile", "CertificateKey", "Checked",
+    "Claimed", "ClientCA", "ClientName", "CodeFolder", "Days", "Debug", "Digest", "Digests", "Doorkeeper", "Explain",
+    "Folder", "HostNames", "Identity", "Into", "Iterations", "Json", "Judge", "KeyFile", "Label", "LogFormat", "Login",
+    "LoginsFile", "Method", "Name", "NewCertificate", "NewKey", "Open", "PassphraseFile", "Policy", "PrivateKey", "Raw",
+    "Reached", "Removed", "Replace", "Sender", "Setting", "Signed", "StateDir", "Target", "Timeout", "TrustedCA",
+    "VerifierFile", "Verifiers", "Version", "What", "Why",
 ]  # fmt: skip
 
 
@@ -60,6 +60,14 @@ Judge = Annotated[
         "--code-validator",
         metavar="FILE_OR_MODULE:NAME",
         help="Decides which code crosses: (name, module, address). Without it none does.",
+    ),
+]
+Doorkeeper = Annotated[
+    str | None,
+    typer.Option(
+        "--connection-validator",
+        metavar="FILE_OR_MODULE:OBJECT",
+        help="Decides who may connect, in place of passphrases or beside them.",
     ),
 ]
 StateDir = Annotated[
