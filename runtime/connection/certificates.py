@@ -238,6 +238,8 @@ def save(issued: Issued, path: Path) -> Path:
     Raises:
         ConfigurationError: One of the two exists (a key that is overwritten is lost), or cannot be written.
     """
+    if not path.name:
+        raise ConfigurationError(f"{str(path)!r} names no file: name the certificate's, as in shop.pem")
     beside = key_beside(path)
     if beside == path:
         raise ConfigurationError(f"{path}: that is where the key goes: name the certificate's file, as in shop.pem")
