@@ -78,9 +78,7 @@ def _level(event: Event) -> int:
 
 def one_line(text: str, most: int = 200) -> str:
     """Foreign text for a log: one line, printable, bounded: it can neither forge a line nor steer a terminal."""
-    shown = text[:most]
-    if not shown.isprintable() or "\\" in shown:
-        shown = "".join(c if c.isprintable() and c != "\\" else _escaped(c) for c in shown)
+    shown = "".join(c if c.isprintable() and c != "\\" else _escaped(c) for c in text[:most])
     return shown + ("..." if len(text) > most else "")
 
 

@@ -14,7 +14,7 @@ from ...validators.connection.passphrases import GivenPassphrases
 from ...validators.connection.roles import check_validator_type, proves
 from ..connection.tls import TLS
 from ..host import Host
-from .loading import Place, created, load
+from .loading import Place, load
 from .logs import log_to_stderr
 
 __all__ = ["loaded_doorkeeper", "serve"]
@@ -28,7 +28,8 @@ def loaded_doorkeeper(place: Place | None) -> tuple[ConnectionValidator | None, 
     """
     if place is None:
         return None, False
-    found = created(load(place))
+    found = load(place)
+    found = found() if isinstance(found, type) else found
     check_validator_type("--connection-validator", found)
     return found, proves(found)
 

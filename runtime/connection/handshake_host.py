@@ -14,7 +14,6 @@ from ...validators.connection import Connection, ConnectionValidator
 from ...validators.connection.roles import raised
 from ...validators.connection.scram import NONCE_BYTES, Exchange
 from ...validators.verdict import MAX_REASON_CHARS, Verdict, deny, read_verdict
-from ..events import one_line
 from .handshake_messages import (
     PREFACE,
     Challenge,
@@ -210,7 +209,7 @@ class HostHandshake:
     def _deny(self, verdict: Verdict) -> bytes:
         self.failed = ConnectionDenied(verdict.code, verdict.reason)
         self._tell(logging.WARNING, "denied %s: %s (%s)", self._who(),
-                   one_line(verdict.reason, MAX_REASON_CHARS), verdict.code.name)
+                   _shown(verdict.reason, MAX_REASON_CHARS), verdict.code.name)
         self._close()
         return denial(verdict.code)
 
@@ -236,9 +235,9 @@ class HostHandshake:
 
     def _who(self) -> str:
         login = self._hello.login if self._hello is not None else ""
-        claim = f", login {login[:200]!r}" if login else ""
+        claim = f", login {login!r:.200}" if login else ""
         identity = self._connection.identity
-        return f"{one_line(self._connection.where)}{claim}{f', as {identity[:200]!r}' if type(identity) is str else ''}"
+        return f"{_shown(self._connection.where)}{claim}{'' if identity is None else f', as {identity!r:.200}'}"
 
 
 class _Refused(Exception):
@@ -246,3 +245,8 @@ class _Refused(Exception):
 
     def __init__(self, verdict: Verdict) -> None:
         self.verdict = verdict
+
+
+def _shown(text: str, most: int = 200) -> str:
+    """Foreign text for the log: escaped (no line breaks, no terminal controls) and cut."""
+    return repr(text if len(text) <= most else text[:most] + "...")[1:-1]
