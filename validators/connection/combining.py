@@ -211,7 +211,8 @@ class any_of(_Several):
                 verifiers.append(connection.verifier)
             else:
                 denials.append(_named(one, verdict))
-            if question_of(one) is self._question:  # the token is an answer to it
+            # The token is an answer to it; or, from a client without a login, to what the default one asks.
+            if question_of(one) is self._question or connection.verifier is not None:
                 right.append(bool(verdict) and not misled(one, connection))
         connection.identity, connection.verifier = before, None
         if not progress.proved:

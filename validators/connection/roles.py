@@ -118,5 +118,6 @@ def raised(step: str, error: BaseException, connection: Connection, *, of: str =
     # The exception's text may quote the peer: escaped and cut, it cannot write lines of its own into the log.
     what = "".join(traceback.format_exception_only(error)).strip()
     text = what if len(what) <= 200 else what[:200] + "..."
-    connection.tell(logging.ERROR, "validator step %s%s raised %r\n%s", step, of, text, stack)
+    line = "validator step %s%s raised %r\nTraceback (most recent call last):\n%s"
+    connection.tell(logging.ERROR, line, step, of, text, stack)
     return deny(DenyReason.UNSPECIFIED, f"{step} raised {type(error).__name__}")
