@@ -35,7 +35,7 @@ _KEY: Final = b"PRIVATE KEY-----"  # PKCS #8 and the older forms
 HOST_FILE: Final = "host.pem"  # in state_dir: key and certificate in one file, so that they can never differ
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class TLS:
     """What either end does with TLS beyond the default; see docs/handshake.md for what that proves.
 
