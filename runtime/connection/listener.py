@@ -13,14 +13,14 @@ import ssl
 import threading
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from ...errors import ConnectionDenied, EmporionError, ProtocolError
 from ...validators.connection import Connection
 from ..events import one_line
 from ..workers import Parking, Workers
 from .handshake import HostHandshake, denial
-from .ports import address_of, close_socket, open_socket, origin_of
+from .ports import address_of, close_socket, heard, open_socket, origin_of
 from .tls_faults import PLAIN_ALERT, TLS_HELLO, client_fault
 from .tls_transport import TLSTransport
 from .transport import PlainTransport, Transport
@@ -32,11 +32,16 @@ if TYPE_CHECKING:
 __all__ = ["HalfOpen", "Listener", "open_socket"]
 
 log = logging.getLogger("emporion.connection")
+T = TypeVar("T")
 
 MAX_HALF_OPEN: Final = 256  # sockets in the middle of a handshake; more than a busy host has at one moment
 HANDSHAKE_S: Final = 10.0  # for all of it: a slow network needs three round trips and some stretching of keys
 STEP_THREADS: Final = 8  # a step takes some 100 us, TLS a few times that; a validator that asks a directory, longer
 READ_BYTES: Final = 8 * 1024  # one step of the handshake is at most 4 KiB
+# More than any handshake has, certificates included. OpenSSL deals with key updates by itself, as long as they come,
+# and only an end of the connection takes the thread out of that: somebody has to look.
+LOOK_S: Final = 0.05
+MOST_HEARD: Final = 128 * 1024
 PAGE_S: Final = 60.0  # after which the log tells how many it left out, and tells of everybody again
 _FULL: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
@@ -74,6 +79,8 @@ class Listener:
         self._waiting: WaitingRoom[HalfOpen] = WaitingRoom(most)
         self._ready: dict[HalfOpen, None] = {}  # those that have said something; nobody is in it who has gone
         self._stepping = 0  # threads that take steps
+        self._walking: dict[HalfOpen, int] = {}  # whom they walk, and which read of its own was on at the last look
+        self._looking = False  # an alarm is set for the next look
         self._lines = LineBudget()
         self._ticking = False  # an alarm is set for whoever came first
         self._accepting = False
@@ -187,7 +194,25 @@ class Listener:
                     self._stepping -= 1
                     return
                 del self._ready[one]
+                self._walking[one] = 0
+                first, self._looking = not self._looking and self.tls is not None, True
+            if first:
+                self.parking.call_at(time.monotonic() + LOOK_S, self._look_at_readers)
             one.step()
+            with self._lock:
+                self._walking.pop(one, None)
+
+    def _look_at_readers(self) -> None:
+        """On the selector's thread: end those that talk without an end, each to a thread."""
+        with self._lock:
+            still = [one for one, read in self._walking.items() if read and read == one.reading]
+            self._walking = {one: one.reading for one in self._walking}
+            self._looking = bool(self._walking) and not self._closed
+            again = self._looking
+        for one in still:
+            one.listen_no_more()
+        if again:
+            self.parking.call_at(time.monotonic() + LOOK_S, self._look_at_readers)
 
     def moved_on(self, one: "HalfOpen") -> None:
         """`one` has completed a step: others go before it now."""
@@ -224,12 +249,14 @@ class HalfOpen:
         self.until_s = until_s
         self.origin = origin_of(address[0])
         self._listener = listener
-        self._sock = sock
+        self.sock = sock
         self._fd = sock.fileno()
         self._lock = threading.Lock()
         self._over = False  # ended, or let in
         self._let_in = False
         self._in_step = False
+        self._reads = 0
+        self.reading = 0  # the number of the read in which OpenSSL is now; 0: in none
         self._sent_away: str | None = None  # a validator closed the connection while it was being let in
         self._connection = Connection(address, on_close=self._send_away)
         self._handshake: HostHandshake | None = None
@@ -238,8 +265,11 @@ class HalfOpen:
         """Wait for the client's first bytes."""
         with self._lock:
             if not self._over:
-                self._listener.parking.add(self._fd, lambda: self._listener.ready(self))
+                self._listener.parking.add(self._fd, self._readable)
                 self._listener.parking.watch(self._fd)
+
+    def _readable(self) -> None:
+        self._listener.ready(self)
 
     def end(self, why: str) -> None:
         """Close it; from any thread, idempotent. `why`, if any, goes to the log."""
@@ -248,16 +278,16 @@ class HalfOpen:
                 return
             self._over = True
             in_step = self._in_step
+            self._listener.parking.remove(self._fd)
         self._connection.closed = True
         self._listener.forget(self)
-        self._listener.parking.remove(self._fd)
         if why and self._listener.tells(self.origin):
             log.info("closed %s before it was let in: %s", self._connection.where, one_line(why, 300))
         with contextlib.suppress(OSError):
             if in_step:  # the step has the descriptor in its hands: its number must not become another socket's
-                socket.socket.shutdown(self._sock, socket.SHUT_RDWR)
+                socket.socket.shutdown(self.sock, socket.SHUT_RDWR)
             else:
-                self._sock.close()
+                self.sock.close()
 
     def _send_away(self, reason: str) -> None:
         """`Connection.close` before there is a session."""
@@ -269,7 +299,9 @@ class HalfOpen:
     def step(self) -> None:
         """On a thread of the door's: one step forward with what has come."""
         with self._lock:
-            if self._over:
+            # In a step already: the selector's word was about the socket that had this number before. Two threads in
+            # one OpenSSL object would be the end of the process; the step that runs looks again when it is through.
+            if self._over or self._in_step:
                 return
             self._in_step = True
         more = False
@@ -287,7 +319,7 @@ class HalfOpen:
             if not self._over or self._let_in:
                 return
         with contextlib.suppress(OSError):
-            self._sock.close()
+            self.sock.close()
 
     def _advance(self) -> bool:
         """True when nothing more is to come: let in, or ended."""
@@ -298,8 +330,11 @@ class HalfOpen:
             self._handshake.tells = lambda: self._listener.tells(self.origin)
         while True:
             try:
-                data = self._sock.recv(READ_BYTES)
-            except (BlockingIOError, ssl.SSLWantReadError):
+                data = self._read(lambda: self.sock.recv(READ_BYTES))
+            except BlockingIOError:
+                return False
+            except ssl.SSLWantReadError:
+                self.listen_no_more()
                 return False
             if not data:
                 self.end("the client left")
@@ -312,7 +347,7 @@ class HalfOpen:
                 self._refuse("it speaks TLS, and this host does not: its URI begins with emporion+tcp://", PLAIN_ALERT)
                 return True
             if answer:
-                self._sock.sendall(answer)  # less than any socket's buffer: it does not wait, or raises
+                self.sock.sendall(answer)  # less than any socket's buffer: it does not wait, or raises
                 self._listener.moved_on(self)
             if self._handshake.failed is not None:
                 self.end("")  # the handshake has logged why
@@ -326,13 +361,13 @@ class HalfOpen:
         tls = self._listener.tls
         if tls is None:
             return True
-        if not isinstance(self._sock, ssl.SSLSocket):
-            self._sock = tls.context.wrap_socket(self._sock, server_side=True, do_handshake_on_connect=False,
-                                                 suppress_ragged_eofs=True)
-        assert isinstance(self._sock, ssl.SSLSocket)
+        if not isinstance(self.sock, ssl.SSLSocket):
+            self._wrap(tls.context)
+        assert isinstance(self.sock, ssl.SSLSocket)
         try:
-            self._sock.do_handshake()
+            self._read(self.sock.do_handshake)
         except ssl.SSLWantReadError:
+            self.listen_no_more()
             return False
         except (ssl.SSLEOFError, ssl.SSLZeroReturnError):
             self.end("the client left")
@@ -343,11 +378,39 @@ class HalfOpen:
             return False
         self._listener.moved_on(self)
         try:
-            self._connection.certificate = tls.client_certificate(self._sock)
+            self._connection.certificate = tls.client_certificate(self.sock)
         except ConnectionDenied as denied:
             self._refuse(denied.text, denial(denied.reason))
             return False
         return True
+
+    def listen_no_more(self) -> None:
+        """End it if so much has come that it cannot have been a handshake."""
+        if heard(self.sock) > MOST_HEARD:
+            self.end(f"more than {MOST_HEARD} bytes, and no handshake in them")
+
+    def _read(self, read: Callable[[], T]) -> T:
+        self._reads += 1
+        self.reading = self._reads
+        try:
+            return read()
+        finally:
+            self.reading = 0
+
+    def _wrap(self, context: ssl.SSLContext) -> None:
+        """Make the socket one of TLS; nothing is sent yet."""
+        with self._lock:
+            # Where the peer has sent a reset this closes the socket, and somebody new has its number at once: the
+            # selector must have forgotten it before, or it would forget them.
+            self._listener.parking.remove(self._fd)
+            self._fd = -1
+        sock = context.wrap_socket(self.sock, server_side=True, do_handshake_on_connect=False,
+                                   suppress_ragged_eofs=True)
+        with self._lock:
+            self.sock = sock
+            if not self._over:
+                self._fd = sock.fileno()
+                self._listener.parking.add(self._fd, self._readable)
 
     def _refuse(self, why: str, answer: bytes = b"") -> None:
         """Deny a client whose TLS is not as it should be, before it has said anything.
@@ -358,9 +421,9 @@ class HalfOpen:
             log.warning("denied %s: %s", self._connection.where, one_line(why, 500))
         with contextlib.suppress(OSError, ValueError):
             if answer == PLAIN_ALERT:
-                socket.socket.send(self._sock, answer)
+                socket.socket.send(self.sock, answer)
             elif answer:
-                self._sock.send(answer)
+                self.sock.send(answer)
         self.end("")
 
     def _pass_on(self, handshake: HostHandshake) -> None:
@@ -371,7 +434,7 @@ class HalfOpen:
         self._listener.forget(self)
         self._listener.parking.remove(self._fd)
         transport: Transport = (
-            TLSTransport(self._sock) if isinstance(self._sock, ssl.SSLSocket) else PlainTransport(self._sock)
+            TLSTransport(self.sock) if isinstance(self.sock, ssl.SSLSocket) else PlainTransport(self.sock)
         )
         try:
             self._listener.admitted(transport, self._connection, handshake)

@@ -13,9 +13,10 @@ from typing import Any, Final
 from ...errors import ConfigurationError
 from .uri import UNIX, Listen
 
-__all__ = ["address_of", "close_socket", "open_socket", "origin_of"]
+__all__ = ["address_of", "close_socket", "heard", "open_socket", "origin_of"]
 
 BACKLOG: Final = 512
+_BYTES_RECEIVED: Final = 128  # where that stands in tcp_info
 IPV6_SITE_BITS: Final = 64  # whoever has one IPv6 address has all of its /64
 
 _WHAT_NOW: Final = {
@@ -114,6 +115,17 @@ def address_of(sock: socket.socket, address: Any) -> tuple[str, int]:
         mapped = IPv6Address(ip).ipv4_mapped
         ip = ip if mapped is None else str(mapped)
     return ip, port
+
+
+def heard(sock: socket.socket) -> int:
+    """How many bytes have come on a TCP connection, read or not; 0 where the kernel does not tell.
+
+    Source: linux/tcp.h, `tcp_info`: tcpi_bytes_received.
+    """
+    with contextlib.suppress(OSError, struct.error):
+        info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _BYTES_RECEIVED + 8)
+        return int(struct.unpack_from("=Q", info, _BYTES_RECEIVED)[0])
+    return 0
 
 
 def origin_of(ip: str) -> str:
