@@ -37,6 +37,7 @@ T = TypeVar("T")
 MAX_HALF_OPEN: Final = 256  # sockets in the middle of a handshake; more than a busy host has at one moment
 HANDSHAKE_S: Final = 10.0  # for all of it: a slow network needs three round trips and some stretching of keys
 STEP_THREADS: Final = 8  # a step takes some 100 us, TLS a few times that; a validator that asks a directory, longer
+TURN_S: Final = 0.001  # that newcomers wait in the kernel while others have to be heard
 READ_BYTES: Final = 8 * 1024  # one step of the handshake is at most 4 KiB
 # More than any handshake has, certificates included. OpenSSL deals with key updates by itself, as long as they come,
 # and only an end of the connection takes the thread out of that: somebody has to look.
@@ -132,7 +133,12 @@ class Listener:
                     return
                 continue
             self._greet(sock, address)
-        self._watch()
+        with self._lock:
+            full = bool(self._ready) and self._waiting.in_the_way() is not None
+        if full:  # those who have said something come before newcomers, who would take the places of the slowest
+            self.parking.call_at(time.monotonic() + TURN_S, self._watch)
+        else:
+            self._watch()
 
     def _watch(self) -> None:
         if self._accepting:
