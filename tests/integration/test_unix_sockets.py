@@ -34,6 +34,21 @@ def test_the_socket_is_its_owners_alone_whatever_the_umask(tmp_path: Path, umask
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_host_that_is_given_passphrases_wants_them_though_it_began_without(tmp_path: Path) -> None:
+    with emporion.Host(place(tmp_path / "host")) as host:
+        uri = host.register(Desk(), "desk")
+        with emporion.connect(uri) as desk:
+            host.set_allowed_identifications(emporion.Verifiers({"ann": "pw"}, iterations=4096))
+            with pytest.raises(emporion.ConnectionDenied):
+                emporion.connect(uri)
+            with emporion.connect(uri, passphrase="pw") as other:
+                assert other.who()[0] == "ann"
+            assert desk.who() == [None, None]
+        host.set_allowed_identifications(None)
+        with emporion.connect(uri) as desk:
+            assert desk.who() == [None, None]
+
+
 def test_a_dead_hosts_socket_is_taken_over(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as dead:
         dead.bind(str(tmp_path / "host"))
