@@ -134,7 +134,7 @@ class Dialer:
         try:
             der = tls.getpeercert(binary_form=True)
             check_fingerprint(der, [self.uri.fingerprint])
-            check_fingerprint(der, self.tls.fingerprints if self.tls is not None else ())
+            check_fingerprint(der, (self.tls and self.tls.fingerprints) or ())
             return tls, end_point_binding(der or b"")
         except BaseException:
             tls.close()

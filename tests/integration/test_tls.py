@@ -402,6 +402,8 @@ def test_options_that_contradict_each_other_are_said_at_once() -> None:
         {"require_client_certificate": True},
         {"fingerprints": "sha256:" + "0" * 64},
         {"fingerprints": ["sha256:xyz"]},
+        {"fingerprints": []},
+        {"ca": ""},
     ]
     for options in wrong:
         with pytest.raises(ConfigurationError):
