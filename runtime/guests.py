@@ -256,5 +256,6 @@ class GuestPeer(Peer):
         read = super().decode
         return scope.decode(lambda: read(body, blobs), scope.traveller, self.fetch, self._arrivals, self)
 
-    def fetch(self, modules: dict[str, str], *, within_s: float | None = FETCH_S) -> dict[str, str]:
-        return super().fetch(modules, within_s=within_s)  # who does not answer must not keep a thread for ever
+    def fetch(self, modules: dict[str, str], *, within_s: float | None = None) -> dict[str, str]:
+        # Who does not answer must not keep a thread for ever.
+        return super().fetch(modules, within_s=FETCH_S if within_s is None else within_s)

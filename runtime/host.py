@@ -54,6 +54,7 @@ class Host:
         passphrases: A list (any opens), {identity: passphrase}, `Verifiers`, or a file of those (its path, or a
             `VerifierFile`), which is read again when it changes. None needs `allow_anonymous`, except on a Unix socket,
             which only this user can reach.
+        allow_anonymous: Let in who gives no passphrase; beside `passphrases` too, without an identity then.
         connection_validator: Decides who may connect; None: SCRAM-SHA-256 over `passphrases`.
         tls: Certificates of one's own; None: a self-made one, kept in `state_dir`.
         state_dir: Where the host keeps what must survive a restart (certificate, code, decisions about code); None:

@@ -59,6 +59,7 @@ def host(
     logins_file: given.LoginsFile = None,
     verifiers: given.VerifierFile = None,
     code_validator: given.Judge = None,
+    connection_validator: given.Doorkeeper = None,
     allow: given.Allowed = None,
     state_dir: given.StateDir = None,
     advertise: given.Advertise = None,
@@ -66,21 +67,23 @@ def host(
     key: given.CertificateKey = None,
     client_ca: given.ClientCA = None,
     log_format: given.LogFormat = "text",
-    anonymous: given.Anonymous = False,
+    anonymous: given.Open = False,
     debug: given.Debug = False,
 ) -> None:
     """Host an object until Ctrl-C or SIGTERM. Its URI goes to stdout, the log to stderr.
 
     Passphrases come from a file, from EMPORION_PASSPHRASE, or from a prompt.
     """
-    from .hosting import serve
+    from .hosting import loaded_doorkeeper, serve
     from .pki import for_tls
 
     if log_format not in ("text", "json"):
         raise typer.BadParameter(f"{log_format!r}: text or json", param_hint="--log-format")
     place, judge = parse_place(what), None if code_validator is None else parse_place(code_validator)
+    keeper = None if connection_validator is None else parse_place(connection_validator)
     with one_line_errors(debug):
-        optional = anonymous or client_ca is not None or Listen.parse(listen).scheme == UNIX
+        doorkeeper, proves = loaded_doorkeeper(keeper)
+        optional = anonymous or proves or client_ca is not None or Listen.parse(listen).scheme == UNIX
         passphrases = for_host(passphrase_file, logins_file, verifiers, optional=optional)
         serve(
             created(load(place)),
@@ -88,6 +91,7 @@ def host(
             listen=listen,
             passphrases=passphrases,
             anonymous=anonymous,
+            doorkeeper=doorkeeper,
             tls=for_tls(certificate, key, client_ca, clients=True),
             validator=None if judge is None else load(judge),
             modules=allow or [],
@@ -123,8 +127,8 @@ def send(
 
     place, settings = parse_place(agent), parse_assignments(set_ or [])
     with one_line_errors(debug):
-        optional = anonymous or certificate is not None or URI.parse(to).scheme == UNIX
-        proved = for_client(passphrase_file, optional=optional)
+        optional = certificate is not None or URI.parse(to).scheme == UNIX
+        proved = for_client(passphrase_file, anonymous=anonymous, optional=optional)
         made = created(load(place), **settings)
         further = [parse_value(text) for text in arg or []]
         send_agent(

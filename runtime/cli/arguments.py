@@ -6,13 +6,13 @@ from typing import Annotated
 import typer
 
 __all__ = [
-    "Accept", "Address", "Advertise", "Agent", "Allowed", "Anonymous", "Argument", "AsJson", "AsJsonEach",
-    "Authority", "AuthorityDays", "AuthorityKey", "AuthorityName", "Certificate", "CertificateFile", "CertificateKey",
-    "Checked", "Claimed", "ClientCA", "ClientName", "CodeFolder", "Days", "Debug", "Digest", "Digests", "Explain",
-    "Folder", "HostNames", "Identity", "Into", "Iterations", "Json", "Judge", "KeyFile", "Label", "LogFormat",
-    "Login", "LoginsFile", "Method", "Name", "NewCertificate", "NewKey", "PassphraseFile", "Policy", "PrivateKey",
-    "Raw", "Reached", "Removed", "Replace", "Sender", "Setting", "Signed", "StateDir", "Target", "Timeout",
-    "TrustedCA", "VerifierFile", "Verifiers", "Version", "What", "Why",
+    "Accept", "Address", "Advertise", "Agent", "Allowed", "Anonymous", "Argument", "AsJson", "AsJsonEach", "Authority",
+    "AuthorityDays", "AuthorityKey", "AuthorityName", "Certificate", "CertificateFile", "CertificateKey", "Checked",
+    "Claimed", "ClientCA", "ClientName", "CodeFolder", "Days", "Debug", "Digest", "Digests", "Doorkeeper", "Explain",
+    "Folder", "HostNames", "Identity", "Into", "Iterations", "Json", "Judge", "KeyFile", "Label", "LogFormat", "Login",
+    "LoginsFile", "Method", "Name", "NewCertificate", "NewKey", "Open", "PassphraseFile", "Policy", "PrivateKey", "Raw",
+    "Reached", "Removed", "Replace", "Sender", "Setting", "Signed", "StateDir", "Target", "Timeout", "TrustedCA",
+    "VerifierFile", "Verifiers", "Version", "What", "Why",
 ]  # fmt: skip
 
 
@@ -29,7 +29,10 @@ Debug = Annotated[bool, typer.Option("--debug", metavar="", help="Show the trace
 Version = Annotated[
     bool, typer.Option("--version", metavar="", callback=_show_version, is_eager=True, help="Say which version.")
 ]
-Anonymous = Annotated[bool, typer.Option("--anonymous", metavar="", help="Do without passphrases.")]
+Anonymous = Annotated[bool, typer.Option("--anonymous", metavar="", help="Give no passphrase.")]
+Open = Annotated[
+    bool, typer.Option("--anonymous", metavar="", help="Let in who gives no passphrase too.")
+]
 PassphraseFile = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Has the passphrase; a host's may have several, a line each.")
 ]
@@ -55,8 +58,16 @@ Judge = Annotated[
     str | None,
     typer.Option(
         "--code-validator",
-        metavar="FILE_OR_MODULE:FUNCTION",
+        metavar="FILE_OR_MODULE:NAME",
         help="Decides which code crosses: (name, module, address). Without it none does.",
+    ),
+]
+Doorkeeper = Annotated[
+    str | None,
+    typer.Option(
+        "--connection-validator",
+        metavar="FILE_OR_MODULE:OBJECT",
+        help="Decides who may connect, in place of passphrases or beside them.",
     ),
 ]
 StateDir = Annotated[

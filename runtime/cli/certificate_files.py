@@ -10,8 +10,6 @@ import typer
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.x509.oid import ExtendedKeyUsageOID
-from rich.table import Table
-from rich.text import Text
 
 from ...errors import ConfigurationError
 from ...validators.connection.fingerprints import fingerprint
@@ -85,11 +83,7 @@ def show_certificates(path: Path, *, as_json: bool) -> None:
         for facts in described:
             typer.echo(json.dumps(facts))
         return
-    screen = console()
-    for number, facts in enumerate(described):
-        if number:
-            screen.print()
-        screen.print(_table(facts))
+    console().print("\n\n".join(_in_lines(facts) for facts in described), soft_wrap=True)
 
 
 def _read(path: Path) -> bytes:
@@ -179,7 +173,8 @@ def _key_of(certificate: x509.Certificate, path: Path, pem: bytes) -> str:
     return str(file) if belongs else f"{file} (it belongs to another certificate)"
 
 
-def _table(facts: dict[str, Any]) -> Table:
+def _in_lines(facts: dict[str, Any]) -> str:
+    """A line for each fact, as long as it may be: a fingerprint is copied."""
     more = facts["further_names"]
     names = ", ".join(plain(name, 300) for name in facts["names"]) + (f", and {more} more" if more else "")
     validity = f"{facts['valid_from'][:10]} until {facts['valid_until'][:10]}"
@@ -194,9 +189,4 @@ def _table(facts: dict[str, Any]) -> Table:
         "fingerprint": facts["fingerprint"],
         "key": plain(facts["key"]) or "none here",
     }
-    table = Table.grid(padding=(0, 2, 0, 0))
-    table.add_column()
-    table.add_column(overflow="fold")
-    for name, value in rows.items():
-        table.add_row(name, Text(value))
-    return table
+    return "\n".join(f"{name:<11}  {value}" for name, value in rows.items())

@@ -9,13 +9,29 @@ from typing import Any
 
 import typer
 
-from ...validators.connection import certificates
+from ...validators.connection import ConnectionValidator, certificates
 from ...validators.connection.passphrases import GivenPassphrases
+from ...validators.connection.roles import check_validator_type, proves
 from ..connection.tls import TLS
 from ..host import Host
+from .loading import Place, load
 from .logs import log_to_stderr
 
-__all__ = ["serve"]
+__all__ = ["loaded_doorkeeper", "serve"]
+
+
+def loaded_doorkeeper(place: Place | None) -> tuple[ConnectionValidator | None, bool]:
+    """The connection validator there, and whether it asks for something else than the host's passphrases.
+
+    Raises:
+        ConfigurationError: There is none.
+    """
+    if place is None:
+        return None, False
+    found = load(place)
+    found = found() if isinstance(found, type) else found
+    check_validator_type("--connection-validator", found)
+    return found, proves(found)
 
 
 def serve(
@@ -25,6 +41,7 @@ def serve(
     listen: str,
     passphrases: GivenPassphrases,
     anonymous: bool,
+    doorkeeper: ConnectionValidator | None,
     tls: TLS | None,
     validator: Callable[..., Any] | None,
     modules: list[str],
@@ -35,7 +52,8 @@ def serve(
     """Host `obj` as `name`; its URI is the one line on stdout.
 
     Args:
-        tls: Where it requires certificates of clients and there are no passphrases, the certificate is their proof.
+        doorkeeper: Decides who may connect.
+        tls: Where it requires certificates of clients and there is nothing else to prove, the certificate is the proof.
 
     Raises:
         ConfigurationError: It cannot be hosted like that.
@@ -50,12 +68,13 @@ def serve(
 
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # until the host has its own, which ends it cleanly too
     signal.signal(signal.SIGINT, interrupt)
-    by_certificate = passphrases is None and not anonymous and tls is not None and tls.require_client_certificate
+    if doorkeeper is None and passphrases is None and not anonymous and tls and tls.require_client_certificate:
+        doorkeeper = certificates()
     host = Host(
         listen,
         passphrases=passphrases,
         allow_anonymous=anonymous,
-        connection_validator=certificates() if by_certificate else None,
+        connection_validator=doorkeeper,
         tls=tls,
         state_dir=state_dir,
         advertise=advertise,

@@ -8,6 +8,8 @@ from getpass import getpass
 from pathlib import Path
 from typing import Final
 
+import typer
+
 from ...errors import ConfigurationError
 from ...validators.connection.passphrases import GivenPassphrases
 from .screen import warn
@@ -43,21 +45,25 @@ def for_host(
     return [_twice(_prompted("Passphrase that opens this host: ", _needed("a host needs a passphrase")))]
 
 
-def for_client(passphrase_file: Path | None, *, optional: bool) -> str | None:
-    """The passphrase to connect with; None where none is needed and none was given.
+def for_client(passphrase_file: Path | None, *, anonymous: bool, optional: bool) -> str | None:
+    """The passphrase to connect with; None where none is needed and none was given, or `anonymous` says so.
 
     Raises:
-        ConfigurationError: None to be had, or a file that cannot be right.
+        ConfigurationError: None to be had, a file that cannot be right, or one beside `anonymous`.
     """
+    given = _from_environment()
+    if anonymous:
+        if passphrase_file is not None:
+            raise ConfigurationError("give --passphrase-file or --anonymous, not both")
+        return None
     if passphrase_file is not None:
         lines = _lines(passphrase_file)
         if len(lines) > 1:
             raise ConfigurationError(f"{passphrase_file} has {len(lines)} passphrases: a client has one")
         return lines[0]
-    given = _from_environment()
     if given is not None or optional:
         return given
-    return _prompted("Passphrase: ", _needed("this host wants a passphrase"))
+    return _prompted("Passphrase: ", _needed("a client needs a passphrase"))
 
 
 def typed_or_piped(prompt: str, *, twice: bool = False) -> str:
@@ -80,7 +86,7 @@ def typed_or_piped(prompt: str, *, twice: bool = False) -> str:
 
 
 def _twice(typed: str) -> str:
-    if getpass("Once more: ") != typed:
+    if _asked("Once more: ") != typed:
         raise ConfigurationError("the two are not the same: start again")
     return typed
 
@@ -97,11 +103,22 @@ def _prompted(prompt: str, why: str) -> str:
     """What is typed; `why` is said where no terminal is, and is empty where there has to be one."""
     if not sys.stdin.isatty():
         raise ConfigurationError(why)
-    typed = getpass(prompt)
+    typed = _asked(prompt)
     if not typed:
         otherwise = ", or say --anonymous" if why else ""
         raise ConfigurationError(f"an empty passphrase opens nothing: type one{otherwise}")
     return typed
+
+
+def _asked(prompt: str) -> str:
+    try:
+        return getpass(prompt)
+    except EOFError:
+        typer.echo(err=True)  # off the prompt's line
+        return ""
+    except KeyboardInterrupt:
+        typer.echo(err=True)
+        raise
 
 
 def _lines(path: Path) -> list[str]:

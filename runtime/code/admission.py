@@ -7,6 +7,7 @@ Source: docs/protocol.md, "Code".
 """
 
 import logging
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -54,8 +55,10 @@ class Traveller:
 
     address: tuple[str, int]
     caller: Any
-    label: str  # "identity@ip:port"
+    label: str  # "identity@ip:port", "identity@uid=1000,pid=4711"
 
+
+_CHANGING: Final = re.compile(r"(:\d+|,pid=\d+)\Z")  # what one sender has another one of each time
 
 Compile = Callable[[str, str, str, Isolation], bytes]  # name, digest, source, the walls of the visits it is for
 Fetch = Callable[[dict[str, str]], Mapping[str, str]]
@@ -120,7 +123,7 @@ class Admission:
                 what = "known" if digest in known else "sent"
                 self._ask(realm, name, sources[digest], digest, "upload", traveller, what, goods)
             self._keep(manifest, sources, realm.isolation, traveller)
-        self.store.record(manifest, traveller.label.rpartition(":")[0])
+        self.store.record(manifest, _CHANGING.sub("", traveller.label))
 
     @contextmanager
     def _sources(

@@ -14,7 +14,7 @@ __all__ = ["Arrived", "Channel"]
 
 
 # One message of the peer's, the bytes that travelled beside it, and the number of the codec it came in.
-Arrived = tuple[Message, memoryview, int]
+Arrived = tuple[Message, memoryview, int, int]
 
 
 _NO_BLOBS: Final = memoryview(b"")
@@ -120,7 +120,7 @@ class Channel:
             single = self._single(data)
             if single is not None:  # nearly always
                 codec, body = single
-                return [(self._decode[codec](body), _NO_BLOBS, codec)]
+                return [(self._decode[codec](body), _NO_BLOBS, codec, 0)]
         return self._receive_more(data)
 
     def _receive_more(self, data: bytes) -> list[Arrived]:
@@ -133,7 +133,8 @@ class Channel:
             codec = self._codecs.get(frame.codec)
             if codec is None:
                 raise ProtocolError(f"a frame in codec {frame.codec}, which this end does not accept")
-            arrived.append((codec.decode(frame.body), frame.blobs, frame.codec))
+            size = len(frame.body) + len(frame.blobs)
+            arrived.append((codec.decode(frame.body), frame.blobs, frame.codec, size))
         self.broken = self._frames.error
         return arrived
 

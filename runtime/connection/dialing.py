@@ -19,7 +19,7 @@ from .handshake import ClientHandshake
 from .tls import TLS, check_fingerprint, client_context, end_point_binding
 from .tls_faults import TLS_ALERT, host_fault
 from .tls_transport import TLSTransport
-from .transport import PlainTransport, Transport
+from .transport import PlainTransport, Transport, without_delay
 from .uri import TLS_SCHEME, UNIX, URI
 
 __all__ = ["CONNECT_S", "Dialer", "background", "check_options", "credentials"]
@@ -166,7 +166,9 @@ def _dial(uri: URI, until_s: float) -> socket.socket:
     left_s = max(0.001, until_s - time.monotonic())
     try:
         if uri.scheme != UNIX:
-            return socket.create_connection(uri.address, timeout=left_s)
+            sock = socket.create_connection(uri.address, timeout=left_s)
+            without_delay(sock)  # the handshake is small messages one after the other
+            return sock
         sock = socket.socket(socket.AF_UNIX)
         try:
             sock.settimeout(left_s)

@@ -136,7 +136,7 @@ class Driver(Line):
                 # here. Mostly they are the answer and nothing else.
                 first = self._receive(None)
                 if type(first) is list and len(first) == 1 and self._channel.broken is None:
-                    answer, came, _ = first[0]
+                    answer, came, _, _ = first[0]
                     lock.acquire()
                     try:
                         if session.settle(pending, answer):
@@ -230,6 +230,7 @@ class Driver(Line):
         """Run one call of the peer's and answer it; with `resume`, take reading over before the answer goes out."""
         local = self._local
         before, local.chain = local.chain, asked.chain
+        asked.waiting_bytes = 0
         answer: Message
         blobs: Sequence[bytes]
         try:
@@ -367,11 +368,11 @@ class Driver(Line):
             return
         receive = self._session.receive
         try:
-            for message, blobs, codec in arrived:
+            for message, blobs, codec, size in arrived:
                 body = getattr(message, "body", None)
                 if body is not None and body.rows:
                     self._server.arriving(body.rows)
-                delivery = receive(message, blobs, codec)
+                delivery = receive(message, blobs, codec, size)
                 if isinstance(delivery, Chain):
                     if delivery.waiting is not None:
                         delivery.waiting.ring()

@@ -14,7 +14,6 @@ from ...validators.connection import Connection, ConnectionValidator
 from ...validators.connection.roles import raised
 from ...validators.connection.scram import NONCE_BYTES, Exchange
 from ...validators.verdict import MAX_REASON_CHARS, Verdict, deny, read_verdict
-from ..events import one_line
 from .handshake_messages import (
     PREFACE,
     Challenge,
@@ -165,7 +164,9 @@ class HostHandshake:
         """What logs, limits and hosted methods see of a client, perhaps taken from a token of somebody's own scheme."""
         if identity is None:
             return
-        if type(identity) is not str or not identity.isprintable() or not 0 < len(identity) <= MAX_IDENTITY:
+        # Several scripts cannot be written without joiners, so logins have them too.
+        seen = identity.replace("\u200c", "").replace("\u200d", "") if type(identity) is str else ""
+        if not seen or not seen.isprintable() or len(identity) > MAX_IDENTITY:
             what = f"a {type(identity).__name__}, or one that is empty, too long or not printable"
             self._tell(logging.ERROR, "the connection's identity has to be None or a printable text of at most %s "
                        "characters, and the validator set %s", MAX_IDENTITY, what)
@@ -208,7 +209,7 @@ class HostHandshake:
     def _deny(self, verdict: Verdict) -> bytes:
         self.failed = ConnectionDenied(verdict.code, verdict.reason)
         self._tell(logging.WARNING, "denied %s: %s (%s)", self._who(),
-                   one_line(verdict.reason, MAX_REASON_CHARS), verdict.code.name)
+                   _shown(verdict.reason, MAX_REASON_CHARS), verdict.code.name)
         self._close()
         return denial(verdict.code)
 
@@ -234,9 +235,9 @@ class HostHandshake:
 
     def _who(self) -> str:
         login = self._hello.login if self._hello is not None else ""
-        claim = f", login {login[:200]!r}" if login else ""
+        claim = f", login {login!r:.200}" if login else ""
         identity = self._connection.identity
-        return f"{one_line(self._connection.where)}{claim}{'' if identity is None else f', as {identity[:200]!r}'}"
+        return f"{_shown(self._connection.where)}{claim}{'' if identity is None else f', as {identity!r:.200}'}"
 
 
 class _Refused(Exception):
@@ -244,3 +245,8 @@ class _Refused(Exception):
 
     def __init__(self, verdict: Verdict) -> None:
         self.verdict = verdict
+
+
+def _shown(text: str, most: int = 200) -> str:
+    """Foreign text for the log: escaped (no line breaks, no terminal controls) and cut."""
+    return repr(text if len(text) <= most else text[:most] + "...")[1:-1]

@@ -75,7 +75,15 @@ class Line(ABC):
     def start(self) -> None:
         """Let the selector, or bytes that are here already, begin the reading."""
         with self._lock:
-            self._pass_on(get_ident())
+            parking = self._parking
+            if parking is None or self._workers is None or self._reader or self._error is not None:
+                self._pass_on(get_ident())
+            elif self._channel.buffered():
+                self._workers.submit_reading(self._sound(self._work), self._sound(self._look))
+            else:
+                # At once, unlike between calls: nobody here will read, and the first call should not wait for a moment.
+                self._watched = True
+                parking.watch(self._channel.transport.fileno())
 
     @property
     def error(self) -> EmporionError | None:

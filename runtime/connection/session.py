@@ -36,6 +36,9 @@ __all__ = ["CANCELLED", "TOO_MANY_CALLS", "Asked", "Chain", "Delivery", "Kind", 
 MAX_CHAINS: Final = 1_000
 # Calls of one chain that wait for its thread: an honest peer has one, and one more for each call it gave up on.
 MAX_INBOX: Final = 64
+# Bytes of calls that wait for their turn, of one connection: two of the longest frames. A call that has begun does not
+# count: of these there are no more than threads.
+MAX_WAITING_BYTES: Final = 128 * 1024 * 1024
 # Calls given up here that the peer has not answered yet. Every call is answered, so this many mean a broken peer.
 MAX_ABANDONED: Final = 10_000
 
@@ -58,15 +61,16 @@ class Kind(Enum):
 class Asked:
     """A call of the peer's that this end serves, with the blobs beside it. As a delivery: it begins a chain."""
 
-    __slots__ = ("blobs", "cancelled", "chain", "codec", "message", "queued")
+    __slots__ = ("blobs", "cancelled", "chain", "codec", "message", "queued", "waiting_bytes")
     kind: Final = Kind.START
 
-    def __init__(self, message: Call | NeedCode, blobs: Any, chain: "Chain", codec: int) -> None:
+    def __init__(self, message: Call | NeedCode, blobs: Any, chain: "Chain", codec: int, size: int = 0) -> None:
         self.message = message
         self.blobs = blobs
         self.chain = chain
         self.codec = codec  # the answer comes in the format of the request
         self.cancelled = False
+        self.waiting_bytes = size  # of its frame, until the driver begins with it; 0 for a small one
         self.queued = False  # the driver's: it waits for a thread, and nobody has begun with it
 
 
@@ -242,8 +246,8 @@ class Session:
 
     # --- what arrives -------------------------------------------------------------------------------------------
 
-    def receive(self, message: Message, blobs: Any = b"", codec: int = 0) -> Delivery:
-        """Enter one message of the peer's into the books and say what to do.
+    def receive(self, message: Message, blobs: Any = b"", codec: int = 0, size: int = 0) -> Delivery:
+        """Enter one message of the peer's into the books and say what to do; `size` is that of its frame, in bytes.
 
         Raises:
             ProtocolError: The message has no place in this session; the connection is to be closed.
@@ -252,7 +256,7 @@ class Session:
         if kind is Result or kind is Fault or kind is Code:
             return self._answer(message, blobs)  # type: ignore[arg-type]
         if kind is Call or kind is NeedCode:
-            return self._question(Asked(message, blobs, _NOWHERE, codec))  # type: ignore[arg-type]
+            return self._question(Asked(message, blobs, _NOWHERE, codec, size))  # type: ignore[arg-type]
         return self._notice(message)
 
     def _notice(self, message: Message) -> Delivery:
@@ -287,6 +291,8 @@ class Session:
         message = asked.message
         if message.call in self.asked:
             raise ProtocolError(f"call {message.call} was asked twice")
+        if self._too_much(asked):
+            return self._refuse(message, TOO_MANY_CALLS, f"more than {MAX_WAITING_BYTES} bytes of calls wait here")
         chain = self.chains.get(message.chain)
         if chain is not None:
             if len(chain.inbox) >= MAX_INBOX:
@@ -303,6 +309,13 @@ class Session:
         chain = self.chains[message.chain] = Chain(message.chain)
         self._enter(chain, asked)
         return asked
+
+    def _too_much(self, asked: Asked) -> bool:
+        """Whether `asked` is one too many for those that wait; one alone never is."""
+        if not asked.waiting_bytes:
+            return False
+        waiting = sum(other.waiting_bytes for other in self.asked.values())
+        return waiting > 0 and waiting + asked.waiting_bytes > MAX_WAITING_BYTES
 
     def _enter(self, chain: Chain, asked: Asked) -> None:
         asked.chain = chain

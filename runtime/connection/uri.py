@@ -163,7 +163,8 @@ def _options(query: str, known: tuple[str, ...]) -> dict[str, str]:
     for part in query.split("&") if query else ():
         key, separator, value = part.partition("=")
         if key not in known or not separator or key in options:
-            raise ConfigurationError(f"URI: {key!r} has no meaning there, or stands twice; known: {known}")
+            known_ones = f"what may stand there: {', '.join(known)}" if known else "nothing may stand there"
+            raise ConfigurationError(f"URI: {key!r} has no meaning there, or stands twice; {known_ones}")
         options[key] = _decode(value)
     return options
 

@@ -96,7 +96,7 @@ class Scope:
     def traveller(self) -> Traveller:
         """The caller, for validators and logs."""
         who = "anonymous" if self.caller.identity is None else self.caller.identity
-        return Traveller(self.caller.address, self.caller, f"{who}@{self.caller.address[0]}:{self.caller.address[1]}")
+        return Traveller(self.caller.address, self.caller, f"{who}@{self.caller.connection.where}")
 
     @staticmethod
     def stranger(address: tuple[str, int], where: str) -> Traveller:

@@ -7,7 +7,7 @@ from emporion.validators.connection import lock_out, logins
 
 
 class Bank:
-    """Shows everybody the own account, and no other."""
+    """Shows everybody their own account, and no other."""
 
     def __init__(self) -> None:
         self._balances = {"nora": 1200, "omar": 80}

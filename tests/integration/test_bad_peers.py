@@ -16,6 +16,7 @@ from typing import Any
 import emporion
 import pytest
 from emporion import Host, Verifiers, connect
+from emporion.runtime.connection import session
 from emporion.runtime.connection.handshake import ClientHandshake
 from emporion.runtime.connection.session import MAX_CHAINS, MAX_INBOX, TOO_MANY_CALLS
 from emporion.runtime.connection.tls import client_context, end_point_binding
@@ -510,6 +511,27 @@ def test_1500_calls_at_once_are_all_answered_with_few_threads(caplog: pytest.Log
         assert refused | served == {call.call for call in calls}
         assert len(refused) + len(served) == 1_500
         assert len(refused) <= 1_500 - MAX_CHAINS
+
+
+def test_large_calls_do_not_pile_up_behind_those_that_run(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "MAX_WAITING_BYTES", 1_000_000)
+    with scene(PLACES[0], caplog, threads=4) as here:
+        offender = here.offender()
+        number = offender.look_up()
+        offender.send(*(offender.call(number, "wait") for _ in range(4)))
+        for _ in range(4):
+            assert here.shop.begun.acquire(timeout=PATIENCE_S)
+        large = [offender.call(number, "wait", "x" * 400_000) for _ in range(10)]
+        offender.send(*large)
+        refused = [one for one in (offender.receive() for _ in range(8)) if isinstance(one, Fault)]
+        assert [one.call for one in refused] == [call.call for call in large[2:]]
+        assert {one.type_name for one in refused} == {TOO_MANY_CALLS}
+
+        here.shop.go_on.set()
+        answers = [offender.receive() for _ in range(6)]
+        assert {one.call for one in answers if isinstance(one, Fault)} == {call.call for call in large[:2]}
 
 
 def test_one_that_takes_no_answers_is_sent_away_and_others_are_served(caplog: pytest.LogCaptureFixture) -> None:

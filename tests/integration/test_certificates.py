@@ -48,7 +48,7 @@ def test_a_certificate_opens_the_host_and_is_the_callers_identity(town: Town) ->
         assert desk.who() == ["nora", "CN=nora"]
         (connection,) = host.connections()
         assert connection.identity == "nora"
-        assert "identity 'nora'" in said(ears, "accepted")
+        assert "as 'nora'" in said(ears, "accepted")
 
 
 def test_a_host_that_made_its_own_certificate_can_ask_for_those_of_clients(town: Town) -> None:

@@ -284,6 +284,12 @@ def test_a_passphrase_is_asked_for_at_a_terminal_and_not_shown(tavern: Served, f
     assert code == 1 and "an empty passphrase opens nothing" in screen
 
 
+def test_an_anonymous_client_gives_no_passphrase_wherever_there_is_one(tavern: Served, folder: Path) -> None:
+    whoami = ("--call", "whoami", "--anonymous")
+    failed(send(tavern, folder, *whoami, EMPORION_PASSPHRASE=PASSPHRASE), "denied the connection")
+    failed(send(tavern, folder, *whoami, "--passphrase-file", "secret"), "not both")
+
+
 def test_a_host_asks_for_its_passphrase_twice(folder: Path) -> None:
     code, out, screen = typed(["host", *TAVERN_OPTIONS], ["one", "another"], folder)
     assert (code, out) == (1, "")
@@ -305,6 +311,30 @@ def test_an_agent_is_sent_and_shown_when_it_comes_home(tavern: Served, folder: P
     assert lines[3:] == ["result  guest.Guest", "  name    'Harry'", "  thirst  3"]
     assert time.startswith("time    0.") and time.endswith(" s")
     assert "\x1b" not in done.stdout
+
+
+RULES = """
+import emporion
+from emporion.validators.connection import all_of, blocked_networks, logins, rate
+
+gate = all_of(blocked_networks("127.0.0.0/8"), rate(30, per_s=60))
+people = logins(emporion.Verifiers({"otto": "with: colons"}, iterations=4096))
+nobody = lambda host, connection: True
+"""
+
+
+def test_rules_of_the_operators_own_decide_who_may_connect(folder: Path, tmp_path: Path) -> None:
+    (folder / "rules.py").write_text(RULES, encoding="utf-8")
+    calls = ("--call", "whoami", "--passphrase-file", str(secret(tmp_path / "secret", "with: colons")))
+    people = serve(folder, *TAVERN_OPTIONS, "--connection-validator", "rules.py:people")
+    gated = serve(folder, *TAVERN_OPTIONS, "--connection-validator", "rules.py:gate", "--logins-file", "logins")
+    try:
+        assert send(people, folder, *calls, "--login", "otto").stdout.splitlines()[0] == "result  'otto'"
+        failed(send(gated, folder, *calls, "--login", "otto"), "from this address")
+    finally:
+        assert (ended(people), ended(gated)) == (0, 0)
+    wrong = emporion("host", *TAVERN_OPTIONS, "--connection-validator", "rules.py:nobody", "--anonymous", cwd=folder)
+    failed(wrong, "by_host")
 
 
 def test_the_passphrase_of_a_login_makes_the_identity(tavern: Served, folder: Path, tmp_path: Path) -> None:

@@ -115,6 +115,8 @@ def test_a_certificate_is_shown_with_all_that_one_wants_to_know(folder: Path) ->
     assert "names 127.0.0.1, tavern.example" in lines
     assert f"fingerprint {facts['fingerprint']}" in lines
     assert "key tavern.key" in lines
+    narrow = emporion("certificate", "show", "tavern.pem", cwd=folder, COLUMNS="40", FORCE_COLOR="1")
+    assert facts["fingerprint"] in narrow.stdout, "a fingerprint that is cut or broken cannot be copied"
     assert shown(folder, "ca.pem")[0]["for"] == ["authority"]
     assert shown(folder, "nora.pem")[0]["for"] == ["client"]
 

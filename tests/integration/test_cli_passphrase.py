@@ -164,6 +164,8 @@ def test_at_a_terminal_a_new_passphrase_is_typed_twice_and_not_shown(file: Path)
     assert code == 1 and "the two are not the same" in screen
     code, _, screen = typed(["passphrase", "add", "verifiers"], [""], file.parent)
     assert code == 1 and "an empty passphrase opens nothing" in screen and "anonymous" not in screen
+    code, _, screen = typed(["passphrase", "add", "verifiers"], ["\x04"], file.parent)  # Ctrl-D
+    assert code == 1 and "\nerror: an empty passphrase opens nothing" in screen.replace("\r", "")
     assert shown(file) == {"labels": ["nora", "otto"], "unlabelled": 1, "iterations": 4096}
 
 

@@ -1,5 +1,6 @@
 """A host's code outlives it, and its operator can take code back: at once, everywhere, from another process too."""
 
+import os
 import subprocess
 import sys
 import threading
@@ -18,7 +19,7 @@ from emporion.runtime.events import CodeCrossed
 from emporion.runtime.host import SPARES
 from emporion.runtime.options import BOTH_WALLS
 from emporion.runtime.wire.messages import Code, NeedCode
-from emporion.tests.harbour import ANSWER_S, Harbour, Library, in_thread, listening, open_host, until
+from emporion.tests.harbour import ANSWER_S, PASSPHRASE, Harbour, Library, in_thread, listening, open_host, until
 
 ASKER = """
 class Agent:
@@ -117,6 +118,18 @@ def test_after_a_restart_no_source_is_sent_again_and_the_validator_is_asked_all_
             assert len(asked) == (1 if len(rules) == 1 else 0)
     assert rules == ["sent", "known"]
     assert questions == [(type(agent).__module__, ASKER)] * 2
+
+
+def test_a_sender_at_a_unix_socket_is_its_user_whatever_process_it_was(tmp_path: Path) -> None:
+    verifiers = emporion.Verifiers([PASSPHRASE], iterations=4096)
+    host = emporion.Host(f"emporion+unix://{tmp_path}/socket", passphrases=verifiers)
+    library = Library(tmp_path)
+    with listening() as ears, host, closing(library), closing(Harbour(host, library, ears)) as here:
+        here.stage(lambda visitor: None).go(library.agent(ASKER))
+        (kept,) = host.code.listing()
+        assert [label.peer for label in kept.labels] == [f"anonymous@uid={os.getuid()}"]
+        (crossed,) = ears.events(CodeCrossed)
+        assert crossed.peer == f"anonymous@uid={os.getuid()},pid={os.getpid()}"
 
 
 def test_the_list_says_whose_code_it_was(tmp_path: Path) -> None:

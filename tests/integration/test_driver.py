@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import partial
 from typing import Any
 
@@ -463,6 +463,29 @@ def test_idle_connections_cost_no_thread() -> None:
         for client, host in pairs:
             client.close()
             assert host.end_heard.wait(PATIENCE_S)
+
+
+def test_a_new_connection_is_watched_at_once_and_its_first_call_waits_for_no_look_of_the_selector() -> None:
+    class Noting(Parking):
+        def __init__(self) -> None:
+            self.noted: list[str] = []
+            super().__init__("test")
+
+        def watch(self, fd: int) -> None:
+            self.noted.append("watch")
+            super().watch(fd)
+
+        def rest(self, settle: Callable[[], bool]) -> None:
+            self.noted.append("rest")
+            super().rest(settle)
+
+    parking, pool = Noting(), Workers(1, "test")
+    with closing(parking), closing(pool):
+        left, right = transports(tls=True)
+        peer = driven(DeskPeer("client"), right, (parking, pool), initiator=False)
+        assert parking.noted == ["watch"]
+        peer.close()
+        left.close()
 
 
 def test_one_worker_serves_nested_calls_and_calls_that_queue() -> None:

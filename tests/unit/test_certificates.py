@@ -135,6 +135,8 @@ def test_keys_are_private_and_nothing_is_overwritten(tmp_path: Path) -> None:
     assert load_authority(path).certificate == AUTHORITY.certificate
     with pytest.raises(ConfigurationError, match="where the key goes"):
         save(NORA, tmp_path / "nora.key")
+    with pytest.raises(ConfigurationError, match="names no file"):
+        save(NORA, Path())
     with pytest.raises(ConfigurationError, match="cannot write"):
         save(NORA, tmp_path / "nowhere" / "nora.pem")
 

@@ -126,6 +126,12 @@ def test_connections_are_counted_in_all_by_address_and_by_identity() -> None:
     assert meet(bounds, place=place)
 
 
+def test_a_bound_of_one_is_told_as_one() -> None:
+    place, only = Place(), max_connections(1)
+    assert meet(only, place=place)
+    assert meet(only, place=place).reason == "1 connection in all is the most"
+
+
 def test_one_subscriber_and_one_user_are_one_address() -> None:
     for first, second, other in [
         ("2001:db8::1", "2001:db8::ffff:2", "2001:db8:0:1::1"),

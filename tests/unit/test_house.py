@@ -20,7 +20,6 @@ SANS_IO = [
     "runtime/connection/handshake_states.py",
     "runtime/connection/session.py",
     "runtime/connection/waiting.py",
-    "runtime/events.py",
     "runtime/wire/audit.py",
     "runtime/wire/blobs.py",
     "runtime/wire/bounds.py",

@@ -265,6 +265,27 @@ def test_calls_left_in_a_chain_that_ends_are_refused() -> None:
     assert not (session.asked or session.chains)
 
 
+def test_large_calls_that_wait_have_a_bound_together_and_those_that_run_do_not_count(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(session_module, "MAX_WAITING_BYTES", 100)
+    session = Session(initiator=False)
+    first = started(session.receive(call(1, 1), size=150))  # one alone may be as long as a frame
+    session.receive(call(2, 1), size=1)
+    session.receive(call(3, 3), size=1)
+    assert refusals(session) == [(2, TOO_MANY_CALLS), (3, TOO_MANY_CALLS)]
+    session.receive(call(4, 5))  # small: it counts for nothing
+
+    first.waiting_bytes = 0  # it has begun
+    started(session.receive(call(5, 7), size=60))
+    started(session.receive(call(6, 9), size=40))
+    session.receive(call(7, 11), size=1)
+    assert refusals(session) == [(7, TOO_MANY_CALLS)]
+    session.asked[5].queued = True  # as the driver says of one that nobody has begun with
+    session.receive(Cancel(5))
+    started(session.receive(call(8, 13), size=60))
+
+
 def test_more_chains_than_allowed_are_refused_and_the_others_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(session_module, "MAX_CHAINS", 2)
     session = Session(initiator=False)

@@ -72,7 +72,9 @@ class max_connections(Gate):
         return ACCEPT
 
     def _busy(self, bound: str, which: str) -> Verdict:
-        return deny(DenyReason.SERVER_TOO_BUSY, f"{self._most[bound]} connections {which} are the most")
+        most = self._most[bound]
+        many = f"1 connection {which} is" if most == 1 else f"{most} connections {which} are"
+        return deny(DenyReason.SERVER_TOO_BUSY, f"{many} the most")
 
 
 class rate(Gate):
