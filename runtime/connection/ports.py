@@ -13,7 +13,7 @@ from typing import Any, Final
 from ...errors import ConfigurationError
 from .uri import UNIX, Listen
 
-__all__ = ["address_of", "close_socket", "heard", "open_socket", "origin_of"]
+__all__ = ["address_of", "close_socket", "heard", "is_ours", "open_socket", "origin_of"]
 
 BACKLOG: Final = 512
 _BYTES_RECEIVED: Final = 128  # where that stands in tcp_info
@@ -108,13 +108,24 @@ def address_of(sock: socket.socket, address: Any) -> tuple[str, int]:
     on who connected (SO_PEERCRED).
     """
     if sock.family == socket.AF_UNIX:
-        pid, uid, _ = struct.unpack("3i", sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+        pid, uid = _credentials(sock)
         return f"uid={uid},pid={pid}", 0
     ip, port = str(address[0]), int(address[1])
     if sock.family == socket.AF_INET6:
         mapped = IPv6Address(ip).ipv4_mapped
         ip = ip if mapped is None else str(mapped)
     return ip, port
+
+
+def is_ours(sock: socket.socket) -> bool:
+    """Whether this user, or root, listens at the other end of a Unix socket: in a folder like /tmp anybody may."""
+    return _credentials(sock)[1] in (os.geteuid(), 0)
+
+
+def _credentials(sock: socket.socket) -> tuple[int, int]:
+    """The process and the user at the other end of a Unix socket."""
+    pid, uid, _ = struct.unpack("3i", sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+    return pid, uid
 
 
 def heard(sock: socket.socket) -> int:
