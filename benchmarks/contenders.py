@@ -4,6 +4,7 @@ A server half is a generator: it yields its address and ends its service when it
 generator too: it yields its `Client`.
 """
 
+import contextlib
 import importlib
 import socket
 import ssl
@@ -20,7 +21,7 @@ from emporion.runtime.wire.frames import write_frame
 from emporion.runtime.wire.messages import Body, Call, Op, Result
 from emporion.runtime.wire.msgpack import MsgpackCodec
 
-__all__ = ["CALLS", "CONTENDERS", "PAUSE_S", "QUESTIONS", "VISITS", "Client", "Contender", "missing"]
+__all__ = ["CALLS", "CONNECTIONS", "CONTENDERS", "PAUSE_S", "QUESTIONS", "VISITS", "Client", "Contender", "missing"]
 
 QUESTIONS: Final = 10  # of one visit
 # Between visits, so that a sandbox waits for the next one as it does at a host with something to spare. Without a pause
@@ -99,6 +100,24 @@ def _raw_client(address: str, context: ssl.SSLContext | None) -> Iterator[Client
             return 3 if stream.recv(4096) == answer else None
 
         yield Client(ask)
+
+
+def _raw_door(context: ssl.SSLContext | None) -> Iterator[str]:
+    """One call for each connection, one connection after the other."""
+    _, answer = _frames()
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        while True:
+            sock, _ = listener.accept()
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            with sock if context is None else context.wrap_socket(sock, server_side=True) as stream:
+                stream.recv(4096)
+                stream.sendall(answer)
+
+    threading.Thread(target=serve, daemon=True).start()
+    with listener:
+        yield str(listener.getsockname()[1])
 
 
 # --- Pyro5 -------------------------------------------------------------------------------------------------------
@@ -191,6 +210,19 @@ def _sender(address: str) -> Iterator[Client]:
         yield Client(lambda: mall.welcome(visitor.Visitor(QUESTIONS)), mall.phases)
 
 
+def _anew(client: Callable[[str], Iterator[Client]]) -> Callable[[str], Iterator[Client]]:
+    """As `client`, with a connection of its own for each call."""
+
+    def connect(address: str) -> Iterator[Client]:
+        def ask() -> object:
+            with contextlib.contextmanager(client)(address) as one:
+                return one.ask()
+
+        yield Client(ask)
+
+    return connect
+
+
 _PLAIN, _TLS = "emporion+tcp://127.0.0.1:0", "127.0.0.1:0"
 _SUM: Final = sum(100 + number for number in range(QUESTIONS))
 
@@ -205,9 +237,21 @@ CALLS: Final = {
     ),
     "tls": Contender("emporion, TLS", lambda: _host(_TLS), _caller),
 }
+# Each call on a connection of its own: TCP, TLS, the handshake, the call, the end. Keys are stretched once.
+CONNECTIONS: Final = {
+    "connect-raw": Contender("raw", lambda: _raw_door(None), _anew(lambda at: _raw_client(at, None))),
+    "connect-pyro5": Contender("Pyro5, msgpack", _pyro_server, _anew(_pyro_client), ("Pyro5.api", "msgpack")),
+    "connect-plain": Contender("emporion, plain", lambda: _host(_PLAIN), _anew(_caller)),
+    "connect-raw-tls": Contender(
+        "raw, TLS",
+        lambda: _raw_door(server_context().context),
+        _anew(lambda at: _raw_client(at, client_context())),
+    ),
+    "connect-tls": Contender("emporion, TLS", lambda: _host(_TLS), _anew(_caller)),
+}
 VISITS: Final = {
     "visit-plain": Contender("visit, plain", lambda: _visited_host(_PLAIN), _sender, (), _SUM, PAUSE_S),
     "visit-tls": Contender("visit, TLS", lambda: _visited_host(_TLS), _sender, (), _SUM, PAUSE_S),
     "visits-in-a-row": Contender("without pause", lambda: _visited_host(_PLAIN), _sender, (), _SUM),
 }
-CONTENDERS: Final = CALLS | VISITS
+CONTENDERS: Final = CALLS | CONNECTIONS | VISITS

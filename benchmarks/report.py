@@ -20,18 +20,18 @@ def times_as_fast(one: Measured, other: Measured) -> tuple[float, float]:
     return one.rate / other.rate, statistics.median(mine / theirs for mine, theirs in pairs)
 
 
-def calls_table(measured: Mapping[str, Measured]) -> str:
-    """Calls a second, beside the raw socket's and Pyro5's."""
-    head = ["", "calls/s", "slowest to fastest round", "us a call", "of raw", "of Pyro5", "round by round"]
-    rows = [head]
+def calls_table(measured: Mapping[str, Measured], what: str = "call", prefix: str = "") -> str:
+    """Calls a second, or what else is counted, beside the raw socket's and Pyro5's."""
+    head = ["", f"{what}s/s", "slowest to fastest round", f"us a {what}", "of raw", "of Pyro5", "round by round"]
+    rows, pyro5 = [head], measured.get(f"{prefix}pyro5")
     for kind, one in measured.items():
-        raw = measured["raw-tls" if kind.endswith("tls") else "raw"]
+        raw = measured[f"{prefix}raw-tls" if kind.endswith("tls") else f"{prefix}raw"]
         row = [one.label, f"{one.rate:,.0f}", f"{min(one.rates):,.0f} to {max(one.rates):,.0f}"]
         row += [f"{1e6 / one.rate:.1f}", f"{one.rate / raw.rate:.0%}"]
-        if "pyro5" in measured:
-            row += [f"{ratio:.2f} x" for ratio in times_as_fast(one, measured["pyro5"])]
+        if pyro5 is not None:
+            row += [f"{ratio:.2f} x" for ratio in times_as_fast(one, pyro5)]
         rows.append(row)
-    return _table(rows if "pyro5" in measured else [rows[0][:5], *rows[1:]])
+    return _table(rows if pyro5 is not None else [rows[0][:5], *rows[1:]])
 
 
 def visits_table(measured: Mapping[str, Measured]) -> str:

@@ -1,4 +1,5 @@
-"""The benchmark: `make bench`, or ``python benchmarks/run.py``. Call rates beside the raw socket and Pyro5, and visits.
+"""The benchmark: `make bench`, or ``python benchmarks/run.py``. Calls and connections beside the
+raw socket and Pyro5, and visits.
 
 Every contender has a server process and a client process of its own, and all work in turn, round after round, so that
 whatever else the machine does disturbs them alike. Processes are pinned with `os.sched_setaffinity`, which is what
@@ -14,13 +15,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from emporion.benchmarks.contenders import CALLS, PAUSE_S, QUESTIONS, VISITS, Contender, missing
+from emporion.benchmarks.contenders import CALLS, CONNECTIONS, PAUSE_S, QUESTIONS, VISITS, Contender, missing
 from emporion.benchmarks.machine import BUSY_SHARE, busy_share, facts, processors
 from emporion.benchmarks.report import calls_table, targets, values_table, visits_table
 from emporion.benchmarks.rounds import Measured, Pairing, play
 from emporion.benchmarks.values import costs
 
-PARTS: Final = ("calls", "visits", "values")
+PARTS: Final = ("calls", "connections", "visits", "values")
 
 
 def options() -> argparse.Namespace:
@@ -57,6 +58,8 @@ def main() -> int:
         pairings.append(Pairing(chosen.cpu, others[0]))
     if "calls" in chosen.only:
         found["calls"] = [calls(pairing, chosen) for pairing in pairings]
+    if "connections" in chosen.only:
+        found["connections"] = [connections(pairing, chosen) for pairing in pairings]
     if "visits" in chosen.only:
         found["visits"] = [visits(pairing, chosen) for pairing in pairings]
     if "values" in chosen.only:
@@ -71,16 +74,27 @@ def main() -> int:
 
 def calls(pairing: Pairing, chosen: argparse.Namespace) -> dict[str, Measured]:
     """The call rates of all contenders that are here."""
-    contenders = dict(CALLS)
-    absent = ["--without-pyro"] if chosen.without_pyro else missing(contenders["pyro5"])
     title(f"calls of add(1, 2): {pairing}")
-    if absent:
-        del contenders["pyro5"]
-        why = "as asked" if chosen.without_pyro else f"not installed: {', '.join(absent)}; pip install Pyro5 msgpack"
-        print(f"Pyro5 is left out ({why}); so are the ratios to it")
-    measured = _play(contenders, pairing, chosen)
+    measured = _play(_present(CALLS, "pyro5", chosen), pairing, chosen)
     print(calls_table(measured))
     return measured
+
+
+def connections(pairing: Pairing, chosen: argparse.Namespace) -> dict[str, Measured]:
+    """How often a client can come, ask one thing, and go."""
+    title(f"connections, each for one call: {pairing}")
+    measured = _play(_present(CONNECTIONS, "connect-pyro5", chosen), pairing, chosen)
+    print(calls_table(measured, "connection", "connect-"))
+    return measured
+
+
+def _present(contenders: Mapping[str, Contender], pyro5: str, chosen: argparse.Namespace) -> Mapping[str, Contender]:
+    absent = ["--without-pyro"] if chosen.without_pyro else missing(contenders[pyro5])
+    if not absent:
+        return contenders
+    why = "as asked" if chosen.without_pyro else f"not installed: {', '.join(absent)}; pip install Pyro5 msgpack"
+    print(f"Pyro5 is left out ({why}); so are the ratios to it")
+    return {kind: contender for kind, contender in contenders.items() if kind != pyro5}
 
 
 def visits(pairing: Pairing, chosen: argparse.Namespace) -> dict[str, Measured]:

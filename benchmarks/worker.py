@@ -16,11 +16,11 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
-from emporion.benchmarks.contenders import CONTENDERS, VISITS, Client, Contender
+from emporion.benchmarks.contenders import CALLS, CONTENDERS, VISITS, Client, Contender
 
 BATCH: Final = 20  # calls between two looks at the clock
 WARM_CALLS: Final = 500
-WARM_VISITS: Final = 10  # the first one uploads the code
+WARM_VISITS: Final = 10  # or connections; the first one uploads the code, or stretches keys
 
 
 def main(role: str, kind: str, cpu: str, *address: str) -> None:
@@ -32,7 +32,7 @@ def main(role: str, kind: str, cpu: str, *address: str) -> None:
             sys.stdin.read()
     else:
         with contextlib.contextmanager(contender.connect)(*address) as client:
-            _warm_up(contender, client, WARM_VISITS if kind in VISITS else WARM_CALLS)
+            _warm_up(contender, client, WARM_CALLS if kind in CALLS else WARM_VISITS)
             _obey(client, functools.partial(_visits, contender.pause_s) if kind in VISITS else _calls)
 
 

@@ -68,7 +68,8 @@ def connect(
         passphrase: Or what gives it (a prompt, a keyring): called once for each connection, before it is made; what
             it raises comes out of here. A host that wants one denies "" and None.
         login: With it, `passphrase` is that login's password.
-        identity: For a `connection_validator` of one's own, in place of passphrase and login.
+        identity: For a `connection_validator` of one's own, in place of passphrase and login; or what gives it, called
+            as for `passphrase`.
         mobile_code: Let agents of this program's own classes go out, and classes of the host's come in. Without it
             objects of such classes are `Parcel`s, which can be handed on and not opened.
         code_validator: Asked about each module that would come in; None accepts what the host sends.
@@ -82,7 +83,7 @@ def connect(
         NamingError: The host has no object of that name.
         ConfigurationError: What was asked for cannot be right.
     """
-    uri = URI.parse(uri) if isinstance(uri, str) else uri
+    uri = uri if isinstance(uri, URI) else URI.parse(uri)
     check_options(uri, passphrase, login, identity, verify_host, tls, codec)
     validator = ConnectionValidator() if connection_validator is None else connection_validator
     check_validator_type("connection_validator=", validator)

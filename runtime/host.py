@@ -19,7 +19,7 @@ from ..errors import ConfigurationError, EmporionError, VisitEnded
 from ..validators.code import CodeValidator
 from ..validators.connection import Connection, ConnectionValidator
 from ..validators.connection.passphrases import GivenPassphrases, Passphrases
-from ..validators.connection.roles import check_validator_type, proves
+from ..validators.connection.roles import check_validator_type, needs_certificate, proves, shown
 from ..validators.connection.verifiers import Verifiers
 from .allowances import Allowances, IdentityLimits
 from .code.admission import Admission, Realm
@@ -106,6 +106,7 @@ class Host:
         self._private = place.scheme == UNIX and passphrases is None  # so it needs no word while it has no passphrases
         self.max_connections = max_connections
         self.tracebacks = tracebacks == "full"
+        self._asks_for_certificates = place.scheme == TLS_SCHEME and tls is not None and bool(tls.ca)
         validator = ConnectionValidator() if connection_validator is None else connection_validator
         self._check_proof(place, validator)
         if tls is not None and place.scheme != TLS_SCHEME:
@@ -256,6 +257,11 @@ class Host:
             raise ConfigurationError(
                 f"a host on {place} without passphrases has nothing that its clients could prove: "
                 "give passphrases=[...], or say allow_anonymous=True to let everybody in"
+            )
+        if needs_certificate(validator) and not self._asks_for_certificates:
+            raise ConfigurationError(
+                f"{shown(validator)} lets in whom a certificate proves, and this host asks for none: "
+                "say with tls=TLS(ca=...) who signs them"
             )
 
     @property

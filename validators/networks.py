@@ -34,11 +34,11 @@ def _network(block: str, text: object) -> Network:
         if not isinstance(text, str):
             raise ValueError(f"{type(text).__name__} is no text")
         network = ipaddress.ip_network(text)
-        if isinstance(network, ipaddress.IPv6Network) and network.subnet_of(_MAPPED):
-            raise ValueError("peers with such addresses count as IPv4: write the IPv4 network")
-        return network
     except ValueError as error:
         raise ConfigurationError(f'{block}({text!r}): {error}: write networks, as in "10.0.0.0/8" or "::1"') from None
+    if isinstance(network, ipaddress.IPv6Network) and network.subnet_of(_MAPPED):
+        raise ConfigurationError(f"{block}({text!r}): peers with such addresses count as IPv4: write the IPv4 network")
+    return network
 
 
 def within(address: object, networks: Iterable[Network]) -> bool:

@@ -11,8 +11,8 @@ __all__ = [
     "Claimed", "ClientCA", "ClientName", "CodeFolder", "Days", "Debug", "Digest", "Digests", "Doorkeeper", "Explain",
     "Folder", "HostNames", "Identity", "Into", "Iterations", "Json", "Judge", "KeyFile", "Label", "LogFormat", "Login",
     "LoginsFile", "Method", "Name", "NewCertificate", "NewKey", "Open", "PassphraseFile", "Policy", "PrivateKey", "Raw",
-    "Reached", "Removed", "Replace", "Sender", "Setting", "Signed", "StateDir", "Target", "Timeout", "TrustedCA",
-    "VerifierFile", "Verifiers", "Version", "What", "Why",
+    "Reached", "Removed", "RemovedToo", "Replace", "Sender", "Setting", "Signed", "StateDir", "Target", "Timeout",
+    "TrustedCA", "VerifierFile", "Verifiers", "Version", "What", "Why",
 ]  # fmt: skip
 
 
@@ -159,6 +159,9 @@ Claimed = Annotated[
 ]
 Removed = Annotated[
     str | None, typer.Argument(metavar="LABEL", show_default=False, help="Whose; else the one that you type.")
+]
+RemovedToo = Annotated[
+    str | None, typer.Option("--label", metavar="LABEL", show_default=False, help="Whose, as `add` has it.")
 ]
 Replace = Annotated[bool, typer.Option("--replace", metavar="", help="In the place of the label's present one.")]
 Iterations = Annotated[

@@ -63,7 +63,12 @@ def list_(file: given.Verifiers, json: given.Json = False, debug: given.Debug = 
 
 
 @passphrase.command()
-def remove(file: given.Verifiers, label: given.Removed = None, debug: given.Debug = False) -> None:
+def remove(
+    file: given.Verifiers,
+    label: given.Removed = None,
+    label_too: given.RemovedToo = None,
+    debug: given.Debug = False,
+) -> None:
     """Take a passphrase back: that of a label, or without a label the one that you type, or pipe in.
 
     Hosts that run with the file refuse it at once; who is connected stays.
@@ -71,6 +76,9 @@ def remove(file: given.Verifiers, label: given.Removed = None, debug: given.Debu
     from .passphrases import typed_or_piped
     from .verifier_files import remove
 
+    if label is not None and label_too is not None:
+        raise typer.BadParameter("give the label once: LABEL or --label LABEL")
+    label = label_too if label is None else label
     with one_line_errors(debug):
         remove(file, label, lambda: typed_or_piped("Passphrase to remove: "))
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from ...errors import CallTimeout, ConfigurationError, ConnectionDenied, ConnectionLost, DenyReason
+from ...errors import CallTimeout, ConfigurationError, ConnectionDenied, ConnectionLost, DenyReason, ProtocolError
 from ...validators.connection import ConnectionValidator, Credentials
 from ..wire.codecs import CODECS
 from ..workers import Parking, Workers
@@ -60,14 +60,15 @@ def _known_by_tls(uri: URI, tls: TLS | None) -> bool:
 def credentials(passphrase: str | Callable[[], str] | None, login: str | None, identity: Any) -> Callable[[], Any]:
     """Give what is to be asked before each connection for what the client proves; it may give None: nothing.
 
-    What a callable `passphrase` raises comes out of it; it raises ConfigurationError where that gives no text.
+    What a callable `passphrase` or `identity` raises comes out of it; it raises ConfigurationError where the former
+    gives no text.
     """
     if not isinstance(login, str | None) or not (callable(passphrase) or isinstance(passphrase, str | None)):
         raise ConfigurationError("passphrase= and login= take text, or a callable that gives the passphrase")
 
     def proved() -> Any:
         if identity is not None:
-            return identity
+            return identity() if callable(identity) else identity
         given = passphrase() if callable(passphrase) else passphrase
         if not isinstance(given, str | None):
             text = f"the callable passphrase= gave {type(given).__name__}: text is needed"
@@ -152,6 +153,9 @@ def _explained(uri: URI) -> Iterator[None]:
         raise
     except TimeoutError:
         raise CallTimeout(f"{uri} did not answer in time") from None
+    except ProtocolError as error:
+        text = f"what answers at {uri} is no emporion host, or one of another version: {error}; check the address"
+        raise ProtocolError(text) from None
     except (ssl.SSLEOFError, ssl.SSLZeroReturnError):
         raise ConnectionLost(_cut(uri)) from None
     except ssl.SSLError as error:

@@ -30,10 +30,12 @@ __all__ = [
     "server_context",
 ]
 
+_CERTIFICATE: Final = b"CERTIFICATE-----"
+_KEY: Final = b"PRIVATE KEY-----"  # PKCS #8 and the older forms
 HOST_FILE: Final = "host.pem"  # in state_dir: key and certificate in one file, so that they can never differ
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class TLS:
     """What either end does with TLS beyond the default; see docs/handshake.md for what that proves.
 
@@ -110,11 +112,11 @@ def server_context(tls: TLS | None = None, state_dir: str | os.PathLike[str] | N
     # Tickets would cost each connection two messages; a resumed session would skip the certificate that we bind to.
     context.num_tickets = 0
     if tls.certificate is not None:
-        _load_files(context, tls.certificate, tls.key)
-        certificate = _first_certificate(_read(tls.certificate, "TLS(certificate=...)"), os.fspath(tls.certificate))
+        pem = _load_files(context, tls.certificate, tls.key)
+        certificate = _first_certificate(pem, os.fspath(tls.certificate))
     else:
         pem = self_made_pem() if state_dir is None else kept_pem(Path(state_dir) / HOST_FILE)
-        _load_pem(context, pem)
+        _load_pem(context, pem, "" if state_dir is None else os.fspath(Path(state_dir) / HOST_FILE))
         certificate = _first_certificate(pem, HOST_FILE)
     if tls.ca:
         _trust(context, tls.ca)
@@ -200,32 +202,41 @@ def load_certificate(der: bytes) -> x509.Certificate:
         raise ProtocolError("the other end's certificate cannot be read") from None
 
 
-def _load_pem(context: ssl.SSLContext, pem: bytes) -> None:
-    """Hand key and certificate to OpenSSL, which wants a file: one in memory, gone at once."""
+def _load_pem(context: ssl.SSLContext, pem: bytes, where: str) -> None:
+    """Hand the host's own key and certificate to OpenSSL, which wants a file: one in memory, gone at once."""
     with closing(os.fdopen(os.memfd_create("emporion-host"), "wb")) as file:
         file.write(pem)
         file.flush()
-        _load_chain(context, f"/proc/self/fd/{file.fileno()}", None)
+        try:
+            context.load_cert_chain(f"/proc/self/fd/{file.fileno()}", password=_no_password)
+        except ssl.SSLError as error:
+            raise ConfigurationError(
+                f"{where} is damaged: put a copy back, or remove it; the host then makes itself a new certificate, and "
+                f"its URIs get another fingerprint ({error})"
+            ) from None
 
 
 def _load_files(
     context: ssl.SSLContext, certificate: str | os.PathLike[str], key: str | os.PathLike[str] | None
-) -> None:
+) -> bytes:
+    """Hand this end's key and certificate to OpenSSL; gives the certificate's file."""
+    pem = _read(certificate, "TLS(certificate=...)")
+    if _CERTIFICATE not in pem:
+        raise ConfigurationError(f"TLS(certificate=...): no certificate in PEM form in {os.fspath(certificate)}")
+    if key is None and _KEY not in pem:
+        raise ConfigurationError(f"TLS(certificate=...): {os.fspath(certificate)} has no key in it: give key= too")
     try:
-        read_private(Path(key or certificate))  # an error where others can read it, as for a host's self-made one
+        # An error where others can read it, as for a host's self-made one.
+        if _KEY not in read_private(Path(key or certificate)):
+            raise ConfigurationError(f"TLS(key=...): no private key in PEM form in {os.fspath(key or certificate)}")
     except OSError as error:
         raise ConfigurationError(f"TLS({'certificate' if key is None else 'key'}=...): {error}") from None
-    _load_chain(context, certificate, key)
-
-
-def _load_chain(
-    context: ssl.SSLContext, certificate: str | os.PathLike[str], key: str | os.PathLike[str] | None
-) -> None:
     try:
         context.load_cert_chain(certificate, key, password=_no_password)
     except (OSError, ssl.SSLError) as error:
         names = f"certificate {os.fspath(certificate)!r} and key {os.fspath(key or certificate)!r}"
         raise ConfigurationError(f"TLS: {names} cannot be used together: {error}") from None
+    return pem
 
 
 def _no_password() -> NoReturn:

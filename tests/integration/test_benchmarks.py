@@ -26,12 +26,14 @@ def test_a_short_run_measures_everything_and_prints_its_tables(tmp_path: Path) -
     done = run("--seconds", "0.02", "--rounds", "2", "--one-processor", "--without-pyro", "--json", str(file))
 
     assert done.returncode == 0, done.stderr
-    for words in ("processor", "Pyro5 is left out", "raw ping-pong", "emporion, plain", "emporion, TLS", "visit, TLS"):
+    for words in ("processor", "Pyro5 is left out", "raw ping-pong", "connections/s", "emporion, plain", "emporion, TLS", "visit, TLS"):
         assert words in done.stdout
     assert "x" not in done.stdout.partition("emporion, plain")[2].partition("\n")[0], "a ratio to nobody"
 
     found = json.loads(file.read_text())
-    (calls,), (visits,) = found["calls"], found["visits"]
+    (calls,), (connections,), (visits,) = found["calls"], found["connections"], found["visits"]
+    assert set(connections) == {"connect-raw", "connect-plain", "connect-raw-tls", "connect-tls"}
+    assert all(min(one["rates"]) > 0 for one in connections.values())
     assert {"visit-plain", "visit-tls"} <= set(visits)
     assert set(calls) == {"raw", "plain", "raw-tls", "tls"}
     assert all(len(one["rates"]) == 2 and min(one["rates"]) > 0 for one in calls.values())

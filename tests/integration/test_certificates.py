@@ -11,9 +11,18 @@ import emporion
 import pytest
 from cryptography import x509
 from emporion.runtime.connection.certificates import make_client, make_host
-from emporion.tests.harbour import Ears, listening
+from emporion.tests.harbour import Ears, listening, open_host
 from emporion.tests.pki import CLIENT_USE, FUTURE, HOST_USE, PAST, Files, Town, forged, uri_of
-from emporion.validators.connection import all_of, any_of, blocked_networks, certificates, logins
+from emporion.validators.connection import (
+    ConnectionValidator,
+    all_of,
+    any_of,
+    blocked_networks,
+    certificates,
+    lock_out,
+    logins,
+    rate,
+)
 from emporion.validators.connection.fingerprints import fingerprint
 
 
@@ -138,7 +147,7 @@ def test_fingerprints_at_a_host_that_requires_no_certificate_are_a_mistake(town:
         town.host.tls(town.ca, fingerprints=[mark(town.nora)]),
     ):
         with pytest.raises(emporion.ConfigurationError, match="require_client_certificate"):
-            town.open(tls, connection_validator=certificates())
+            town.open(tls, passphrases=["other"])
 
 
 def test_a_file_of_fingerprints_holds_from_the_moment_it_changes(town: Town, tmp_path: Path) -> None:
@@ -363,3 +372,18 @@ def test_a_certificate_and_a_login_or_one_of_the_two(town: Town) -> None:
         assert outcome(nora) == "denied"
         host.set_connection_validator(all_of(certificates(subjects=["n*"]), blocked_networks("192.0.2.0/24")))
         assert outcome(nora) == "nora"
+
+
+@pytest.mark.parametrize(
+    "validator", [certificates(), lock_out(certificates()), all_of(rate(9, 1.0), certificates())], ids=repr
+)
+def test_a_host_that_asks_for_no_certificates_takes_no_rule_that_wants_them(validator: ConnectionValidator) -> None:
+    for listen in ("127.0.0.1:0", "emporion+tcp://127.0.0.1:0"):
+        with pytest.raises(emporion.ConfigurationError, match=r"TLS\(ca="):
+            emporion.Host(listen, connection_validator=validator)
+    either = any_of(ConnectionValidator(), certificates())
+    with (
+        open_host(connection_validator=either) as host,
+        pytest.raises(emporion.ConfigurationError, match=r"TLS\(ca="),
+    ):
+        host.set_connection_validator(validator)

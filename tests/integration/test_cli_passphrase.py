@@ -116,6 +116,9 @@ def test_a_label_that_is_taken_is_replaced_or_removed_first(file: Path) -> None:
     assert piped("another", "verify", "verifiers", cwd=file.parent).stdout == "opens as nora\n"
     assert emporion("passphrase", "remove", "verifiers", "nora", cwd=file.parent).returncode == 0
     assert added(file, "a third", "--label", "nora").returncode == 0
+    assert emporion("passphrase", "remove", "verifiers", "--label", "nora", cwd=file.parent).returncode == 0
+    assert added(file, "a fourth", "--label", "nora").returncode == 0
+    assert emporion("passphrase", "remove", "verifiers", "nora", "--label", "nora", cwd=file.parent).returncode == 2
     assert shown(file)["labels"] == ["nora"]
 
 

@@ -201,6 +201,17 @@ def test_a_denial_is_a_denial_whatever_follows_it(state: State, behind: bytes) -
     assert caught.value.reason is DenyReason.SECURITY
 
 
+def test_a_client_that_met_another_server_says_so() -> None:
+    def web(wire: Wire) -> None:
+        wire.send(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        wire.rest()
+
+    with fake_host(web) as uri, pytest.raises(ProtocolError) as caught:
+        emporion.connect(uri, passphrase=PASSPHRASE)
+    assert str(uri) in str(caught.value)
+    assert "is no emporion host" in str(caught.value) and "check the address" in str(caught.value)
+
+
 def test_the_salt_of_the_fake_hosts_is_one_that_clients_take() -> None:
     """Else the rows would end before they say anything."""
     assert Verifiers([], salt=SALT, iterations=4096).salt == SALT

@@ -107,6 +107,41 @@ def test_a_16_byte_challenge_is_another_one_each_time(place: str) -> None:
 # --- what steps raise and return, at the host
 
 
+class Logins(Tokens):
+    """Login and password, as a tuple in `identity=`."""
+
+    def __init__(self) -> None:
+        super().__init__(b"", bytes)
+
+    def create_auth_token(self, identity: Any, challenge: Any, *more: Any) -> Any:
+        login, password = identity
+        return login, hmac.digest(password.encode(), challenge, sha256)
+
+    def accept_identification(self, host: Any, connection: Connection, token: Any, challenge: Any) -> bool:
+        return bool(token == self.create_auth_token(("ann", "correct horse"), challenge))
+
+
+def test_an_identity_may_be_asked_for_when_it_is_needed(place: str) -> None:
+    asked: list[str] = []
+
+    def ask() -> tuple[str, str]:
+        asked.append("ann")
+        return "ann", "correct horse"
+
+    def cancel() -> None:
+        raise InterruptedError("cancelled")
+
+    host, uri = open_here(place, Logins())
+    with host:
+        with emporion.connect(uri, identity=ask, connection_validator=Logins()) as shop:
+            assert shop.stock() == 3
+        assert asked == ["ann"]
+        with pytest.raises(InterruptedError, match="cancelled"):
+            emporion.connect(uri, identity=cancel, connection_validator=Logins())
+        with pytest.raises(ConnectionDenied):
+            emporion.connect(uri, identity=lambda: ("ann", "battery"), connection_validator=Logins())
+
+
 class Bad(ConnectionValidator):
     """One of whose steps does what a test says."""
 
@@ -146,7 +181,8 @@ def test_whatever_a_step_raises_at_the_host_denies_and_is_logged_with_its_traceb
         assert caught.value.reason is DenyReason.UNSPECIFIED
         assert "disk" not in str(caught.value)
         (traced,) = said(ears, f"validator step {step} raised", type(error).__name__)
-        assert traced.levelno == logging.ERROR and "raise error" in traced.getMessage()
+        assert traced.levelno == logging.ERROR
+        assert "Traceback (most recent call last):" in traced.getMessage() and "raise error" in traced.getMessage()
         (denied,) = said(ears, "denied ", f"{step} raised {type(error).__name__}", "UNSPECIFIED")
         assert denied.levelno == logging.WARNING
         assert host.connections() == []
@@ -197,18 +233,24 @@ def test_a_making_step_that_gives_what_cannot_be_sent_denies(step: str, answer: 
 @pytest.mark.parametrize("identity", [7, ("ann", 1), "", "a\nb", "x" * 256, b"ann", "\u202e"])
 def test_an_identity_is_printable_text_or_the_connection_is_denied(step: str, identity: Any, ears: Ears) -> None:
     """It may come out of a token, and goes into logs, limits and hosted methods."""
+    says = True
 
     def name(host: Any, connection: Connection, *more: Any) -> Any:
         connection.identity = identity
-        return True
+        return says
 
     validator = ConnectionValidator()
     setattr(validator, step, name)
     host, uri = open_here(PLACES[0], validator)
-    with host, pytest.raises(ConnectionDenied) as caught:
-        emporion.connect(uri, passphrase=PASSPHRASE)
-    assert caught.value.reason is DenyReason.UNSPECIFIED
-    assert said(ears, "identity has to be None or a printable text") and said(ears, "denied ")
+    with host:
+        with pytest.raises(ConnectionDenied) as caught:
+            emporion.connect(uri, passphrase=PASSPHRASE)
+        assert caught.value.reason is DenyReason.UNSPECIFIED
+        assert said(ears, "identity has to be None or a printable text") and len(said(ears, "denied ")) == 1
+        says = False
+        with pytest.raises(ConnectionDenied):
+            emporion.connect(uri, passphrase=PASSPHRASE)
+        assert len(said(ears, "denied ")) == 2
 
 
 # --- what steps raise and return, at the client

@@ -257,6 +257,8 @@ def test_a_passphrase_is_not_asked_for_where_none_can_be_needed(host: emporion.H
             emporion.connect(uri(host), passphrase=give, **wrong)
     with pytest.raises(ConfigurationError):
         emporion.connect(str(host.uri), passphrase=give)  # names no object
+    with pytest.raises(ConfigurationError, match="URI"):
+        emporion.connect(5, passphrase=give)  # type: ignore[arg-type]
     assert not calls
 
 
@@ -359,3 +361,11 @@ def test_a_set_that_began_empty_opens_to_what_is_added_only() -> None:
         assert who(host, "of nora") == "-"
         host.set_allowed_identifications(lambda now: now.added("of nora", "nora"))
         assert who(host, "of nora") == "nora"
+
+
+@pytest.mark.parametrize("given", [5, True, object(), "of nora", b"of nora"], ids=repr)
+def test_what_is_no_set_of_passphrases_is_an_error_that_says_what_is(given: Any, host: emporion.Host) -> None:
+    for take in (host.set_allowed_identifications, lambda given: emporion.Host(passphrases=given)):
+        with pytest.raises(ConfigurationError, match=r"takes a list or \{identity: passphrase\}, not "):
+            take(given)
+    assert who(host, "of nora") == "nora"

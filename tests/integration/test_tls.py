@@ -279,7 +279,7 @@ def test_a_key_of_somebody_elses_is_refused(tmp_path: Path, monkeypatch: pytest.
 def test_a_damaged_state_file_is_reported_and_not_replaced(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "host.pem").write_bytes(content)
     (tmp_path / "host.pem").chmod(0o600)
-    with pytest.raises(ConfigurationError):
+    with pytest.raises(ConfigurationError, match=r"/host\.pem is damaged: put a copy back, or remove it"):
         server_context(state_dir=tmp_path)
     assert (tmp_path / "host.pem").read_bytes() == content
 
@@ -430,11 +430,17 @@ def test_files_that_cannot_be_used_are_named(authority: Authority, tmp_path: Pat
     locked.write_bytes(pem_key(key, serialization.BestAvailableEncryption(b"pw")))
     locked.chmod(0o600)
     junk.chmod(0o600)
-    own = tmp_path / "own.pem"
+    own, der = tmp_path / "own.pem", tmp_path / "own.der"
     own.write_bytes(signed(key, hashes.SHA256()))
+    der.write_bytes(ssl.PEM_cert_to_DER_cert(own.read_text()))
+    own.chmod(0o644)
     for options, text in (
         (TLS(certificate=missing), "missing"),
-        (TLS(certificate=junk), "junk"),
+        (TLS(certificate=missing, key=locked), "missing"),
+        (TLS(certificate=junk), "no certificate in PEM form in .*junk"),
+        (TLS(certificate=der, key=locked), "no certificate in PEM form in .*own.der"),
+        (TLS(certificate=own), "own.pem has no key in it: give key= too"),
+        (TLS(certificate=own, key=junk), "no private key in PEM form in .*junk"),
         (TLS(certificate=authority.host, key=authority.client_key), "cannot be used together"),
         (TLS(certificate=own, key=locked), "encrypted"),
         (TLS(ca=missing), "missing"),

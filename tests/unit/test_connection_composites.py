@@ -162,6 +162,25 @@ def test_a_network_is_let_in_without_login_only_where_the_host_allows_it() -> No
     assert meet(either, None, ip=AT_HOME, place=Place()).code is DenyReason.SECURITY
 
 
+@pytest.mark.parametrize("both_ways", [lambda: any_of(HOME, PEOPLE), lambda: any_of(lock_out(PEOPLE), HOME)])
+def test_a_network_comes_in_by_the_hosts_passphrases_and_everybody_by_login(both_ways: Any) -> None:
+    key, either = Credentials(None, "of the host"), both_ways()
+    met = meet(either, key, ip=AT_HOME, place=NOT_OURS)
+    assert met and met.proved and met.identity is None
+    assert meet(either, ANN, ip=AT_HOME, place=NOT_OURS).identity == meet(either, ANN, place=NOT_OURS).identity == "ann"
+    for identity, ip in ((key, "192.0.2.1"), (Credentials(None, "correct horse"), AT_HOME), (None, AT_HOME),
+                         (Credentials("ann", "of the host"), AT_HOME)):  # fmt: skip
+        assert meet(either, identity, ip=ip, place=NOT_OURS).code is DenyReason.SECURITY, identity
+
+
+def test_the_hosts_passphrase_is_no_failure_of_a_login() -> None:
+    key = Credentials(None, "of the host")
+    guarded = lock_out(any_of(HOME, PEOPLE), after=1)
+    assert all(meet(guarded, key, ip=AT_HOME, place=NOT_OURS) for _ in range(3))
+    assert not meet(guarded, Credentials(None, "another"), ip=AT_HOME, place=NOT_OURS)
+    assert "locked" in meet(guarded, key, ip=AT_HOME, place=NOT_OURS).reason
+
+
 def test_a_denial_says_what_each_branch_said() -> None:
     either = any_of(HOME, all_of(blocked_networks("::/0"), PEOPLE))
     denied = meet(either, WRONG)

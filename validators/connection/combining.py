@@ -9,7 +9,7 @@ from weakref import WeakKeyDictionary
 from ...errors import ConfigurationError, DenyReason
 from ..verdict import ACCEPT, MAX_REASON_CHARS, Verdict, deny, read_verdict
 from .lock_out import lock_out
-from .roles import Around, Question, check_validator_type, misled, proves, question_of, shown, tried
+from .roles import Around, Question, check_validator_type, misled, needs_certificate, proves, question_of, shown, tried
 from .steps import Connection, ConnectionValidator, HostView
 from .verifiers import Verifier
 
@@ -81,6 +81,7 @@ class all_of(_Several):
 
     def __init__(self, *validators: ConnectionValidator) -> None:
         super().__init__(*validators)
+        self._needs_certificate = any(map(needs_certificate, validators))
         self._stock = all_of
         for one in self._answered:
             if self._question is Question.OWN and isinstance(one, lock_out) and not proves(one.validator):
@@ -165,6 +166,7 @@ class any_of(_Several):
 
     def __init__(self, *validators: ConnectionValidator) -> None:
         super().__init__(*validators)
+        self._needs_certificate = all(map(needs_certificate, validators))
         self._stock = any_of
         self._progress: WeakKeyDictionary[Connection, _Progress] = WeakKeyDictionary()
 
@@ -211,7 +213,8 @@ class any_of(_Several):
                 verifiers.append(connection.verifier)
             else:
                 denials.append(_named(one, verdict))
-            if question_of(one) is self._question:  # the token is an answer to it
+            # The token is an answer to it; or, from a client without a login, to what the default one asks.
+            if question_of(one) is self._question or connection.verifier is not None:
                 right.append(bool(verdict) and not misled(one, connection))
         connection.identity, connection.verifier = before, None
         if not progress.proved:

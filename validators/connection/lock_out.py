@@ -10,7 +10,7 @@ from ..networks import sender_of
 from ..verdict import Verdict, deny, read_verdict
 from ..window import check_clock, check_seconds
 from .failures import Failures
-from .roles import Around, check_validator_type, misled, question_of, shown
+from .roles import Around, check_validator_type, misled, needs_certificate, question_of, shown
 from .scram import ScramChallenge
 from .steps import Connection, ConnectionValidator, HostView
 
@@ -71,6 +71,7 @@ class lock_out(Around):
         inner = () if validator is None else (shown(self.validator),)
         times = f"after={after}, first_s={first_s:g}, most_s={most_s:g}, forget_s={forget_s:g}, per={per!r}"
         self._repr = f"lock_out({', '.join((*inner, times))})"
+        self._needs_certificate = needs_certificate(self.validator)
         self._stock = lock_out
         self._proves = True
         self._question = question_of(self.validator)

@@ -90,6 +90,10 @@ class logins(ConnectionValidator):
         return f"logins({self._shown})"
 
     def create_auth_challenge(self, host: HostView, connection: Connection) -> Any:
+        exchange = connection.exchange
+        if exchange is not None and not exchange.login and host.verifiers is not None:
+            # Nobody comes in here without a login. Beside a gate, in `any_of`, the host's passphrases are left to try.
+            return super().create_auth_challenge(host, connection)
         return super().create_auth_challenge(self._instead(host), connection)
 
     def accept_identification(

@@ -2,7 +2,7 @@
 
 import os
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from ...errors import ConfigurationError
 from .verifier_file import VerifierFile
@@ -69,9 +69,10 @@ def _read(given: GivenPassphrases, before: Verifiers | VerifierFile | None) -> V
         return given
     if isinstance(given, os.PathLike):
         return VerifierFile(given)
-    if isinstance(given, str | bytes):
+    if isinstance(given, str | bytes) or not isinstance(given, Iterable):
+        what = "one string" if isinstance(given, str | bytes) else type(given).__name__
         raise ConfigurationError(
-            "passphrases= takes a list or {identity: passphrase}, not one string; a verifier file as a pathlib.Path"
+            f"passphrases= takes a list or {{identity: passphrase}}, not {what}; a verifier file as a pathlib.Path"
         )
     try:
         known = before.current() if isinstance(before, VerifierFile) else before

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from ...errors import ConfigurationError, ConnectionDenied, DenyReason
 from ..verdict import Verdict, deny, read_verdict
+from .by_certificate import certificates
 from .steps import Connection, ConnectionValidator
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "Question",
     "check_validator_type",
     "misled",
+    "needs_certificate",
     "proves",
     "question_of",
     "raised",
@@ -45,6 +47,7 @@ class Around(ConnectionValidator):
     Subclasses that override steps count as what these steps make them, like any other validator's.
     """
 
+    _needs_certificate: bool
     _stock: type["Around"]  # the class of ours whose steps are only handed on
     _proves: bool
     _question: Question
@@ -59,6 +62,11 @@ def proves(validator: ConnectionValidator) -> bool:
     if isinstance(validator, Around):
         return validator._proves or _overrides(validator, validator._stock, *_PROOF)
     return _overrides(validator, ConnectionValidator, *_PROOF)
+
+
+def needs_certificate(validator: ConnectionValidator) -> bool:
+    """Whether it lets nobody in who shows no client certificate, as far as can be said of it."""
+    return validator._needs_certificate if isinstance(validator, Around) else isinstance(validator, certificates)
 
 
 def question_of(validator: ConnectionValidator) -> Question:
@@ -118,5 +126,6 @@ def raised(step: str, error: BaseException, connection: Connection, *, of: str =
     # The exception's text may quote the peer: escaped and cut, it cannot write lines of its own into the log.
     what = "".join(traceback.format_exception_only(error)).strip()
     text = what if len(what) <= 200 else what[:200] + "..."
-    connection.tell(logging.ERROR, "validator step %s%s raised %r\n%s", step, of, text, stack)
+    line = "validator step %s%s raised %r\nTraceback (most recent call last):\n%s"
+    connection.tell(logging.ERROR, line, step, of, text, stack)
     return deny(DenyReason.UNSPECIFIED, f"{step} raised {type(error).__name__}")
