@@ -102,7 +102,8 @@ class Host:
             raise ConfigurationError(f"threads={threads!r}: a positive number is needed, or None")
         codecs = _known_codecs(codecs)
         self._passphrases = Passphrases(passphrases)
-        self.allow_anonymous = allow_anonymous or (place.scheme == UNIX and passphrases is None)
+        self._anonymous = bool(allow_anonymous)
+        self._private = place.scheme == UNIX and passphrases is None  # so it needs no word while it has no passphrases
         self.max_connections = max_connections
         self.tracebacks = tracebacks == "full"
         self._asks_for_certificates = place.scheme == TLS_SCHEME and tls is not None and bool(tls.ca)
@@ -272,13 +273,18 @@ class Host:
         """
         return self._passphrases.current()
 
+    @property
+    def allow_anonymous(self) -> bool:
+        """Whether clients come in that prove nothing."""
+        return self._anonymous or (self._private and not self._passphrases.wanted)
+
     def set_allowed_identifications(self, passphrases: GivenPassphrases | Callable[[Verifiers], Verifiers]) -> None:
         """Change the passphrases, from any thread; connections that are open stay. None needs ``allow_anonymous=True``.
 
         A callable turns the present `Verifiers` into new ones, as in ``lambda now: now.added("...", "nora")``: no other
         change comes between.
         """
-        if passphrases is None and not self.allow_anonymous:
+        if passphrases is None and not (self._anonymous or self._private):
             raise ConfigurationError("no passphrases would let everybody in: only with allow_anonymous=True")
         self._passphrases.change(passphrases)
 

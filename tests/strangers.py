@@ -9,6 +9,9 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 import emporion
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 from emporion.errors import DenyReason
 from emporion.runtime.connection.handshake import ClientHandshake
 from emporion.runtime.connection.handshake_messages import Denied, decode_untrusted
@@ -94,6 +97,28 @@ class Stranger(Wire):
                 sent.append(answer)
                 self.send(answer)
         return sent
+
+
+def key_updates(secret: bytes, count: int) -> bytes:
+    """Records of a TLS 1.3 client that does nothing but change its key, which no program on the other end gets to see.
+
+    Args:
+        secret: Its first traffic secret, of TLS_AES_256_GCM_SHA384; nothing was sent under it.
+
+    Source: RFC 8446, sections 4.6.3, 5.2 and 7.
+    """
+    records = []
+    for _ in range(count):
+        key, iv = _expanded(secret, b"key", 32), _expanded(secret, b"iv", 12)
+        head = bytes((23, 3, 3)) + (5 + 1 + 16).to_bytes(2)
+        records.append(head + AESGCM(key).encrypt(iv, bytes((24, 0, 0, 1, 0, 22)), head))
+        secret = _expanded(secret, b"traffic upd", 48)
+    return b"".join(records)
+
+
+def _expanded(secret: bytes, label: bytes, size: int) -> bytes:
+    info = size.to_bytes(2) + bytes([6 + len(label)]) + b"tls13 " + label + b"\0"
+    return HKDFExpand(hashes.SHA384(), size, info).derive(secret)
 
 
 def dribble(wire: Wire, data: bytes, pause: Callable[[], object]) -> None:

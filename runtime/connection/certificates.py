@@ -315,11 +315,18 @@ def read_private(path: Path) -> bytes:
     """The bytes of a file with a private key: at most 1 MiB.
 
     Raises:
-        ConfigurationError: Others can read it, or write it: whoever has had the key can pose as its owner.
+        ConfigurationError: Others than this user and root own it, can read it, or write it: whoever has had the key can
+            pose as its owner.
         OSError: It cannot be read.
     """
     with path.open("rb") as file:
-        mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
+        found = os.fstat(file.fileno())
+        if found.st_uid not in (os.geteuid(), 0):
+            raise ConfigurationError(
+                f"{path} is user {found.st_uid}'s, who can pose as its owner, and you are user {os.geteuid()}: "
+                "act as that user, or make a key of your own"
+            )
+        mode = stat.S_IMODE(found.st_mode)
         if mode & 0o077:
             raise ConfigurationError(
                 f"others can read {path} (mode {mode:o}): chmod 600 it, or make a new key if they may have read it"

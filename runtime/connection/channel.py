@@ -87,6 +87,21 @@ class Channel:
             if self._closed:
                 self._shut()
 
+    def say_last(self, message: Message) -> None:
+        """Send a small message without waiting, and perhaps not at all; nothing may be sent after it.
+
+        Who ends a connection, often because of what the peer does, must not depend on the peer for that.
+        """
+        frame = small_frame(self.default_codec, self._encode[self.default_codec](message))
+        if self._writing.acquire(timeout=TURN_S):
+            try:
+                if not self._closed:
+                    self.transport.say_last(frame)
+            finally:
+                self._writing.release()
+                if self._closed:
+                    self._shut()
+
     def receive(self, timeout_s: float | None) -> list[Arrived] | None:
         """What the next bytes complete, perhaps nothing yet; None when no byte came in time.
 

@@ -16,6 +16,7 @@ from ..wire.codecs import CODECS
 from ..workers import Parking, Workers
 from .channel import Channel
 from .handshake import ClientHandshake
+from .ports import is_ours
 from .tls import TLS, check_fingerprint, client_context, end_point_binding
 from .tls_faults import TLS_ALERT, host_fault
 from .tls_transport import TLSTransport
@@ -117,7 +118,8 @@ class Dialer:
                 handshake = ClientHandshake(
                     self.validator, identity=identity, uri=uri, binding=binding, codec=self.codec,
                     peer_address=uri.address if uri.scheme != UNIX else None, random=secrets.token_bytes,
-                    host_known=_known_by_tls(uri, self.tls) or uri.scheme == UNIX or not self.verify_host,
+                    host_known=_known_by_tls(uri, self.tls) or not self.verify_host
+                    or (uri.scheme == UNIX and is_ours(sock)),
                 )
                 _shake_hands(sock, handshake, until_s)
         except BaseException:
@@ -135,7 +137,7 @@ class Dialer:
         try:
             der = tls.getpeercert(binary_form=True)
             check_fingerprint(der, [self.uri.fingerprint])
-            check_fingerprint(der, self.tls.fingerprints if self.tls is not None else ())
+            check_fingerprint(der, (self.tls and self.tls.fingerprints) or ())
             return tls, end_point_binding(der or b"")
         except BaseException:
             tls.close()

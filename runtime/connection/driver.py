@@ -435,10 +435,9 @@ class Driver(Line):
                     self._send_one(message, ())
 
     def close(self, error: EmporionError | None = None, *, goodbye: str | None = None) -> None:
-        """As `Line.close`, after a word to the peer where `goodbye` is given."""
+        """As `Line.close`, after a word to the peer where `goodbye` is given; that one is not waited for."""
         if goodbye is not None and self._error is None:
-            with contextlib.suppress(EmporionError):
-                self._send(Goodbye(goodbye), ())
+            self._channel.say_last(Goodbye(goodbye))
         super().close(error)
 
     def _over(self, error: EmporionError) -> None:

@@ -153,11 +153,11 @@ class HostHandshake:
         self._judge("accept_identification", self._host, self._connection, token, self._challenge)
         self._check_identity(self._connection.identity)
         self._judge("accept_identity", self._host, self._connection)
+        self.codec = next((name for name in self._hello.codecs if name in self._codecs), "")
+        proof = self._make("create_host_proof", self._host, self._connection, token, self._challenge)
         self._check_identity(self._connection.identity)
         if self._connection.closed:  # a step closed it, or its time was over while a step was at it
             raise _Refused(deny(DenyReason.UNSPECIFIED, "the connection was closed meanwhile"))
-        self.codec = next((name for name in self._hello.codecs if name in self._codecs), "")
-        proof = self._make("create_host_proof", self._host, self._connection, token, self._challenge)
         return self._encode("create_host_proof", Welcome(proof, self._codecs))
 
     def _check_identity(self, identity: Any) -> None:

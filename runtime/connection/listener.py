@@ -5,38 +5,34 @@ Whoever has said something gets one of a few threads for the moment that its nex
 door's own: strangers cannot use up those that serve clients, nor can busy clients keep anybody out.
 """
 
-import contextlib
 import errno
 import logging
 import socket
-import ssl
 import threading
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
-from ...errors import ConnectionDenied, EmporionError, ProtocolError
 from ...validators.connection import Connection
-from ..events import one_line
 from ..workers import Parking, Workers
-from .handshake import HostHandshake, denial
-from .ports import address_of, close_socket, open_socket, origin_of
-from .tls_faults import PLAIN_ALERT, TLS_HELLO, client_fault
-from .tls_transport import TLSTransport
-from .transport import PlainTransport, Transport, without_delay
+from .half_open import HalfOpen
+from .handshake import HostHandshake
+from .ports import address_of, close_socket, open_socket
+from .transport import Transport, without_delay
 from .waiting import LineBudget, WaitingRoom
 
 if TYPE_CHECKING:
     from .tls import HostTLS
 
-__all__ = ["HalfOpen", "Listener", "open_socket"]
+__all__ = ["Listener", "open_socket"]
 
 log = logging.getLogger("emporion.connection")
 
 MAX_HALF_OPEN: Final = 256  # sockets in the middle of a handshake; more than a busy host has at one moment
 HANDSHAKE_S: Final = 10.0  # for all of it: a slow network needs three round trips and some stretching of keys
 STEP_THREADS: Final = 8  # a step takes some 100 us, TLS a few times that; a validator that asks a directory, longer
-READ_BYTES: Final = 8 * 1024  # one step of the handshake is at most 4 KiB
+TURN_S: Final = 0.001  # that newcomers wait in the kernel while others have to be heard
+LOOK_S: Final = 0.05  # between two looks at who keeps a thread reading
 PAGE_S: Final = 60.0  # after which the log tells how many it left out, and tells of everybody again
 _FULL: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
@@ -74,6 +70,8 @@ class Listener:
         self._waiting: WaitingRoom[HalfOpen] = WaitingRoom(most)
         self._ready: dict[HalfOpen, None] = {}  # those that have said something; nobody is in it who has gone
         self._stepping = 0  # threads that take steps
+        self._walking: dict[HalfOpen, int] = {}  # whom they walk, and which read of its own was on at the last look
+        self._looking = False  # an alarm is set for the next look
         self._lines = LineBudget()
         self._ticking = False  # an alarm is set for whoever came first
         self._accepting = False
@@ -125,7 +123,12 @@ class Listener:
                     return
                 continue
             self._greet(sock, address)
-        self._watch()
+        with self._lock:
+            full = bool(self._ready) and self._waiting.in_the_way() is not None
+        if full:  # those who have said something come before newcomers, who would take the places of the slowest
+            self.parking.call_at(time.monotonic() + TURN_S, self._watch)
+        else:
+            self._watch()
 
     def _watch(self) -> None:
         if self._accepting:
@@ -152,7 +155,10 @@ class Listener:
         with self._lock:
             self._waiting.enter(one, one.origin)
             first, self._ticking = not self._ticking, True
-        one.begin()
+        try:
+            one.begin()
+        except (OSError, ValueError) as error:  # the kernel watches no more of them: that must not shut the door
+            one.end(f"it cannot be watched: {error}")
         if first:
             self.parking.call_at(one.until_s, self._look_at_the_clock)
 
@@ -188,7 +194,25 @@ class Listener:
                     self._stepping -= 1
                     return
                 del self._ready[one]
+                self._walking[one] = 0
+                first, self._looking = not self._looking and self.tls is not None, True
+            if first:
+                self.parking.call_at(time.monotonic() + LOOK_S, self._look_at_readers)
             one.step()
+            with self._lock:
+                self._walking.pop(one, None)
+
+    def _look_at_readers(self) -> None:
+        """On the selector's thread: end those that talk without an end, each to a thread."""
+        with self._lock:
+            still = [one for one, read in self._walking.items() if read and read == one.reading]
+            self._walking = {one: one.reading for one in self._walking}
+            self._looking = bool(self._walking) and not self._closed
+            again = self._looking
+        for one in still:
+            one.listen_no_more()
+        if again:
+            self.parking.call_at(time.monotonic() + LOOK_S, self._look_at_readers)
 
     def moved_on(self, one: "HalfOpen") -> None:
         """`one` has completed a step: others go before it now."""
@@ -216,170 +240,3 @@ class Listener:
             left_out = self._lines.turn()
         if left_out:
             log.warning("%s", left_out)
-
-
-class HalfOpen:
-    """One connection before it is let in. `until_s` is its deadline on the clock of `time.monotonic`."""
-
-    def __init__(self, listener: Listener, sock: socket.socket, address: tuple[str, int], until_s: float) -> None:
-        self.until_s = until_s
-        self.origin = origin_of(address[0])
-        self._listener = listener
-        self._sock = sock
-        self._fd = sock.fileno()
-        self._lock = threading.Lock()
-        self._over = False  # ended, or let in
-        self._let_in = False
-        self._in_step = False
-        self._sent_away: str | None = None  # a validator closed the connection while it was being let in
-        self._connection = Connection(address, on_close=self._send_away)
-        self._handshake: HostHandshake | None = None
-
-    def begin(self) -> None:
-        """Wait for the client's first bytes."""
-        with self._lock:
-            if not self._over:
-                self._listener.parking.add(self._fd, lambda: self._listener.ready(self))
-                self._listener.parking.watch(self._fd)
-
-    def end(self, why: str) -> None:
-        """Close it; from any thread, idempotent. `why`, if any, goes to the log."""
-        with self._lock:
-            if self._over:
-                return
-            self._over = True
-            in_step = self._in_step
-        self._connection.closed = True
-        self._listener.forget(self)
-        self._listener.parking.remove(self._fd)
-        if why and self._listener.tells(self.origin):
-            log.info("closed %s before it was let in: %s", self._connection.where, one_line(why, 300))
-        with contextlib.suppress(OSError):
-            if in_step:  # the step has the descriptor in its hands: its number must not become another socket's
-                socket.socket.shutdown(self._sock, socket.SHUT_RDWR)
-            else:
-                self._sock.close()
-
-    def _send_away(self, reason: str) -> None:
-        """`Connection.close` before there is a session."""
-        with self._lock:
-            if self._let_in:
-                self._sent_away = reason
-        self.end(f"its connection was closed here: {reason}" if reason else "its connection was closed here")
-
-    def step(self) -> None:
-        """On a thread of the door's: one step forward with what has come."""
-        with self._lock:
-            if self._over:
-                return
-            self._in_step = True
-        more = False
-        try:
-            more = not self._advance()
-        except (OSError, ValueError, EmporionError) as error:
-            self.end(f"{type(error).__name__}: {error}")
-        except BaseException:  # nobody should wait for this one until its deadline, and the thread has others to walk
-            log.exception("the handshake with %s failed here", self._connection.where)
-            self.end("this end failed")
-        with self._lock:
-            self._in_step = False
-            if more and not self._over:
-                self._listener.parking.watch(self._fd)
-            if not self._over or self._let_in:
-                return
-        with contextlib.suppress(OSError):
-            self._sock.close()
-
-    def _advance(self) -> bool:
-        """True when nothing more is to come: let in, or ended."""
-        if self._handshake is None:
-            if not self._encrypted():
-                return False
-            self._handshake = self._listener.handshake(self._connection)
-            self._handshake.tells = lambda: self._listener.tells(self.origin)
-        while True:
-            try:
-                data = self._sock.recv(READ_BYTES)
-            except (BlockingIOError, ssl.SSLWantReadError):
-                return False
-            if not data:
-                self.end("the client left")
-                return True
-            try:
-                answer = self._handshake.receive(data)
-            except ProtocolError:
-                if self._listener.tls is not None or not data.startswith(TLS_HELLO):
-                    raise
-                self._refuse("it speaks TLS, and this host does not: its URI begins with emporion+tcp://", PLAIN_ALERT)
-                return True
-            if answer:
-                self._sock.sendall(answer)  # less than any socket's buffer: it does not wait, or raises
-                self._listener.moved_on(self)
-            if self._handshake.failed is not None:
-                self.end("")  # the handshake has logged why
-                return True
-            if self._handshake.done:
-                self._pass_on(self._handshake)
-                return True
-
-    def _encrypted(self) -> bool:
-        """Whether TLS is up, where it is wanted."""
-        tls = self._listener.tls
-        if tls is None:
-            return True
-        if not isinstance(self._sock, ssl.SSLSocket):
-            self._sock = tls.context.wrap_socket(self._sock, server_side=True, do_handshake_on_connect=False,
-                                                 suppress_ragged_eofs=True)
-        assert isinstance(self._sock, ssl.SSLSocket)
-        try:
-            self._sock.do_handshake()
-        except ssl.SSLWantReadError:
-            return False
-        except (ssl.SSLEOFError, ssl.SSLZeroReturnError):
-            self.end("the client left")
-            return False
-        except ssl.SSLError as error:
-            # OpenSSL tells who speaks TLS by an alert, and says nothing to who does not.
-            self._refuse(client_fault(error), PLAIN_ALERT if error.reason == "WRONG_VERSION_NUMBER" else b"")
-            return False
-        self._listener.moved_on(self)
-        try:
-            self._connection.certificate = tls.client_certificate(self._sock)
-        except ConnectionDenied as denied:
-            self._refuse(denied.text, denial(denied.reason))
-            return False
-        return True
-
-    def _refuse(self, why: str, answer: bytes = b"") -> None:
-        """Deny a client whose TLS is not as it should be, before it has said anything.
-
-        `answer` goes into the TLS connection where there is one; `PLAIN_ALERT` is what TLS itself would say.
-        """
-        if self._listener.tells(self.origin):
-            log.warning("denied %s: %s", self._connection.where, one_line(why, 500))
-        with contextlib.suppress(OSError, ValueError):
-            if answer == PLAIN_ALERT:
-                socket.socket.send(self._sock, answer)
-            elif answer:
-                self._sock.send(answer)
-        self.end("")
-
-    def _pass_on(self, handshake: HostHandshake) -> None:
-        with self._lock:
-            if self._over:
-                return
-            self._over = self._let_in = True
-        self._listener.forget(self)
-        self._listener.parking.remove(self._fd)
-        transport: Transport = (
-            TLSTransport(self._sock) if isinstance(self._sock, ssl.SSLSocket) else PlainTransport(self._sock)
-        )
-        try:
-            self._listener.admitted(transport, self._connection, handshake)
-        except BaseException:
-            transport.close()
-            raise
-        with self._lock:
-            sent_away = self._sent_away
-        if sent_away is not None:
-            self._connection.close(sent_away)  # there is a session now, which ends as sessions do

@@ -13,9 +13,10 @@ from typing import Any, Final
 from ...errors import ConfigurationError
 from .uri import UNIX, Listen
 
-__all__ = ["address_of", "close_socket", "open_socket", "origin_of"]
+__all__ = ["address_of", "close_socket", "heard", "is_ours", "open_socket", "origin_of"]
 
 BACKLOG: Final = 512
+_BYTES_RECEIVED: Final = 128  # where that stands in tcp_info
 IPV6_SITE_BITS: Final = 64  # whoever has one IPv6 address has all of its /64
 
 _WHAT_NOW: Final = {
@@ -107,13 +108,35 @@ def address_of(sock: socket.socket, address: Any) -> tuple[str, int]:
     on who connected (SO_PEERCRED).
     """
     if sock.family == socket.AF_UNIX:
-        pid, uid, _ = struct.unpack("3i", sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+        pid, uid = _credentials(sock)
         return f"uid={uid},pid={pid}", 0
     ip, port = str(address[0]), int(address[1])
     if sock.family == socket.AF_INET6:
         mapped = IPv6Address(ip).ipv4_mapped
         ip = ip if mapped is None else str(mapped)
     return ip, port
+
+
+def is_ours(sock: socket.socket) -> bool:
+    """Whether this user, or root, listens at the other end of a Unix socket: in a folder like /tmp anybody may."""
+    return _credentials(sock)[1] in (os.geteuid(), 0)
+
+
+def _credentials(sock: socket.socket) -> tuple[int, int]:
+    """The process and the user at the other end of a Unix socket."""
+    pid, uid, _ = struct.unpack("3i", sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+    return pid, uid
+
+
+def heard(sock: socket.socket) -> int:
+    """How many bytes have come on a TCP connection, read or not; 0 where the kernel does not tell.
+
+    Source: linux/tcp.h, `tcp_info`: tcpi_bytes_received.
+    """
+    with contextlib.suppress(OSError, struct.error):
+        info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _BYTES_RECEIVED + 8)
+        return int(struct.unpack_from("=Q", info, _BYTES_RECEIVED)[0])
+    return 0
 
 
 def origin_of(ip: str) -> str:

@@ -48,11 +48,16 @@ class TLS:
     ca: str | os.PathLike[str] | Literal[True] | None = None  # PEM file: who signs the other end's; True: the system's
     require_client_certificate: bool = False  # at a host; needs `ca`
     # "sha256:hex" of the other end's certificates; any of them will do. At a host with `require_client_certificate`.
-    fingerprints: Sequence[str] = ()
+    fingerprints: Sequence[str] | None = None
 
     def __post_init__(self) -> None:
-        if isinstance(self.fingerprints, str) or not all(map(is_fingerprint, self.fingerprints)):
+        if isinstance(self.ca, str) and not self.ca:  # a setting that is not set, mostly
+            raise ConfigurationError("TLS(ca=...): name a file of certificates, say True for the system's, or None")
+        marks = self.fingerprints
+        if marks is not None and (isinstance(marks, str) or not all(map(is_fingerprint, marks))):
             raise ConfigurationError("TLS(fingerprints=...): a list of 'sha256:' and 64 lower-case hex digits")
+        if marks is not None and not marks:  # whoever computes it must not find everybody taken
+            raise ConfigurationError("TLS(fingerprints=...): an empty list: leave it out if any certificate will do")
         if self.key is not None and self.certificate is None:
             raise ConfigurationError("TLS(key=...): give the certificate= that belongs to it too")
         if self.require_client_certificate and not self.ca:
@@ -117,7 +122,7 @@ def server_context(tls: TLS | None = None, state_dir: str | os.PathLike[str] | N
         _trust(context, tls.ca)
         context.verify_mode = ssl.CERT_REQUIRED if tls.require_client_certificate else ssl.CERT_OPTIONAL
     own = fingerprint(certificate), end_point_binding(certificate)
-    return HostTLS(context, certificate, tls.certificate is None, *own, tuple(tls.fingerprints))
+    return HostTLS(context, certificate, tls.certificate is None, *own, tuple(tls.fingerprints or ()))
 
 
 def client_context(tls: TLS | None = None) -> ssl.SSLContext:

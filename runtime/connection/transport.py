@@ -48,6 +48,10 @@ class Transport(Protocol):
         """
         ...
 
+    def say_last(self, data: bytes) -> None:
+        """Send as much of `data` as takes no waiting, for anybody; the connection is closed next anyway."""
+        ...
+
     hides: bool  # whether bytes can wait on this side of the socket, where no selector sees them
 
     def buffered(self) -> bool:
@@ -135,6 +139,10 @@ class PlainTransport:
                 continue
             except OSError as error:
                 raise ConnectionLost(f"the connection broke while sending: {error}") from None
+
+    def say_last(self, data: bytes) -> None:
+        with contextlib.suppress(OSError):
+            self._sock.send(data, socket.MSG_DONTWAIT)
 
     def buffered(self) -> bool:
         return False

@@ -322,6 +322,9 @@ class _Recorded:
     def send(self, buffers: Sequence[bytes], full: Callable[[], None]) -> None:
         pass
 
+    def say_last(self, data: bytes) -> None:
+        pass
+
     def buffered(self) -> bool:
         return True
 

@@ -8,7 +8,10 @@ from typing import Any, cast
 import emporion
 import pytest
 from emporion.errors import ConfigurationError
+from emporion.runtime.connection import transport
+from emporion.runtime.connection.driver import Driver
 from emporion.tests.harbour import ANSWER_S, Harbour, Library, Stage, anything_goes, in_thread, listening, until
+from emporion.tests.integration.test_bad_peers import Offender
 from emporion.validators.connection.verifiers import Verifiers
 
 PEOPLE = Verifiers({"ann": "one", "bob": "two"}, iterations=4096)
@@ -256,6 +259,33 @@ def test_an_operator_ends_a_connection_from_any_thread_once(host: emporion.Host,
     assert len(told) == 1 and told[0].startswith("ann@127.0.0.1:") and told[0].endswith("hush\\nhush")
     assert connection.closed
     assert other.go() == "bob"
+
+
+@pytest.mark.parametrize("listen", ["emporion+tcp://127.0.0.1:0", "127.0.0.1:0"])
+def test_ending_a_connection_waits_for_nothing_that_its_client_does(
+    listen: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It asks for much and takes nothing; a byte now and then, and it would be waited for without an end."""
+    monkeypatch.setattr(transport, "SEND_TIMEOUT_S", 10 * ANSWER_S)
+    full = threading.Semaphore(0)
+    honest = Driver._step_aside
+
+    def step_aside(driver: Driver) -> None:
+        full.release()
+        honest(driver)
+
+    monkeypatch.setattr(Driver, "_step_aside", step_aside)
+    with emporion.Host(listen, passphrases=Verifiers(["pw"], iterations=4096)) as host:
+        uri = host.register(Stage(lambda: bytes(20_000_000)), "shop")
+        deaf = [Offender(uri) for _ in range(2)]
+        for one in deaf:
+            one.send(one.call(one.look_up(), "go"))
+            assert full.acquire(timeout=ANSWER_S), "the answer fits into the kernel's buffers"
+        in_thread(lambda: host.connections()[0].close("enough"))()
+        until(lambda: len(host.connections()) == 1)
+        in_thread(host.close)()
+        for one in deaf:
+            one.close()
 
 
 def test_a_connection_can_be_ended_by_its_own_call(host: emporion.Host, staged: Any) -> None:

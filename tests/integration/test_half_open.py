@@ -1,5 +1,6 @@
 """Strangers at the door: silent ones, slow ones and many of them, while good clients are served."""
 
+import contextlib
 import errno
 import os
 import resource
@@ -15,7 +16,9 @@ from typing import Any
 
 import emporion
 import pytest
+from emporion.runtime.connection import half_open, listener
 from emporion.runtime.connection.dialing import _dial
+from emporion.runtime.connection.half_open import MOST_HEARD
 from emporion.runtime.connection.handshake import HostHandshake
 from emporion.runtime.connection.handshake_messages import PREFACE, SCRAM, Hello, encode
 from emporion.runtime.connection.listener import MAX_HALF_OPEN, STEP_THREADS
@@ -23,7 +26,7 @@ from emporion.runtime.connection.tls import client_context
 from emporion.runtime.connection.transport import Transport
 from emporion.tests.door import LONG_S, Door, open_door
 from emporion.tests.harbour import ANSWER_S, PASSPHRASE, Ears, in_thread, listening, open_host, until
-from emporion.tests.strangers import Shop, Stranger, Wire, dribble
+from emporion.tests.strangers import RESET, Shop, Stranger, Wire, dribble, key_updates
 from emporion.validators.connection import Connection, ConnectionValidator
 
 HELLO = PREFACE + encode(Hello(SCRAM, b"n", b"n" * 18, "somebody" * 30, ("msgpack",)))
@@ -255,6 +258,116 @@ def test_who_takes_no_answer_holds_no_thread() -> None:
         door.lets_in()
         for one in deaf:
             one.close()
+
+
+def test_who_only_ever_changes_keys_is_soon_ended(
+    tmp_path: Path, ears: Ears, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """OpenSSL answers that by itself, for as long as it comes, and the host's own reading would never return."""
+    monkeypatch.setattr(listener, "LOOK_S", LONG_S)
+    with open_door(True, handshake_s=LONG_S) as door:
+        context = client_context()
+        context.keylog_filename = str(tmp_path / "keys")
+        wire = door.stranger()
+        wire.sock = context.wrap_socket(wire.sock)
+        (secret,) = (line.split()[2] for line in (tmp_path / "keys").read_text().splitlines()
+                     if line.startswith("CLIENT_TRAFFIC_SECRET_0 "))
+        updates = key_updates(bytes.fromhex(secret), MOST_HEARD // 27 + 2)
+
+        with contextlib.suppress(ConnectionError):
+            socket.socket.sendall(wire.sock, updates)
+
+        ears.wait_for(lambda: [r for r in list(ears.records) if "no handshake in them" in r.getMessage()])
+        door.lets_in()
+        wire.close()
+
+
+def test_who_is_heard_on_and_on_in_one_read_is_ended_by_another_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    with open_door(True, handshake_s=LONG_S) as door:
+        wire = Stranger(door.uri)
+        until(lambda: not door.listener._walking)
+        (one,) = door.listener._waiting
+        monkeypatch.setattr(half_open, "MOST_HEARD", 100)
+        for reads, ends in (((1, 2), False), ((2, 0), False), ((3, 3), True)):
+            with door.listener._lock:
+                door.listener._walking[one], one.reading = reads
+            door.listener._look_at_readers()
+            assert one._over is ends, reads
+        assert wire.rest() == b""
+        door.listener._walking.clear()
+        wire.close()
+
+
+def test_one_that_cannot_be_greeted_does_not_shut_the_door(monkeypatch: pytest.MonkeyPatch, ears: Ears) -> None:
+    with open_door(handshake_s=LONG_S) as door:
+        add = door.listener.parking.add
+        failures = [OSError(errno.ENOSPC, "no more watches"), OSError(errno.ENOMEM, "no memory")]
+
+        def full(fd: int, job: Callable[[], None]) -> None:
+            if failures:
+                raise failures.pop()
+            add(fd, job)
+
+        monkeypatch.setattr(door.listener.parking, "add", full)
+        for _ in range(2):
+            with closing(door.stranger()) as unlucky:
+                assert unlucky.rest() == b""
+        door.lets_in()
+        until(lambda: door.listener.half_open() == 0)
+
+
+def test_two_threads_never_walk_one_stranger() -> None:
+    """The selector may call for one that is being walked: what it saw was the socket that had this number before."""
+    validator = Thinking("accept_host")
+    with open_door(validator=validator, handshake_s=LONG_S) as door:
+        good = Stranger(door.uri, source="127.0.0.9")
+        half = good.handshake()
+        good.send(half.start())
+        assert validator.at_it.acquire(timeout=ANSWER_S)
+        (one,) = door.listener._waiting
+        good.send(b"what must not come before the host has asked")
+
+        one.step()  # comes back, for another thread is in there
+
+        assert not one._over
+        validator.go_on.set()
+        assert good.message(), "the step that was on has gone on"
+        good.close()
+
+
+def test_a_reset_takes_no_newcomer_from_the_selector(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`ssl` closes a socket on which a reset has come, and the next one that is accepted has its number at once."""
+    with open_door(True, handshake_s=LONG_S) as door:
+        real, forgotten = ssl.SSLContext.wrap_socket, door.listener.parking.remove
+        at_it, gone, newcomers = threading.Event(), threading.Event(), []
+
+        def wrap_socket(context: ssl.SSLContext, sock: socket.socket, **options: Any) -> ssl.SSLSocket:
+            if not options.get("server_side") or gone.is_set():
+                return real(context, sock, **options)
+            number = sock.fileno()
+            at_it.set()
+            assert gone.wait(ANSWER_S)
+            with pytest.raises(OSError):
+                real(context, sock, **options)
+            newcomers.append(number)
+            raise ConnectionResetError
+
+        def remove(fd: int) -> None:
+            assert fd not in newcomers, "the newcomer would wait for its deadline"
+            forgotten(fd)
+
+        monkeypatch.setattr(ssl.SSLContext, "wrap_socket", wrap_socket)
+        monkeypatch.setattr(door.listener.parking, "remove", remove)
+        wire = door.stranger()
+        wire.send(client_hello())
+        assert at_it.wait(ANSWER_S)
+        wire.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+        wire.close()
+        gone.set()
+        until(lambda: door.listener.half_open() == 0)
+        until(lambda: not door.listener._walking)
+        newcomers.clear()
+        door.lets_in()
 
 
 class Thinking(ConnectionValidator):

@@ -229,23 +229,25 @@ def test_a_making_step_that_gives_what_cannot_be_sent_denies(step: str, answer: 
     assert said(ears, f"validator step {step} returned what cannot be sent")
 
 
+@pytest.mark.parametrize("step", ["accept_identification", "accept_identity", "create_host_proof"])
 @pytest.mark.parametrize("identity", [7, ("ann", 1), "", "a\nb", "x" * 256, b"ann", "\u202e"])
-def test_an_identity_is_printable_text_or_the_connection_is_denied(identity: Any, ears: Ears) -> None:
+def test_an_identity_is_printable_text_or_the_connection_is_denied(step: str, identity: Any, ears: Ears) -> None:
     """It may come out of a token, and goes into logs, limits and hosted methods."""
-    class Naming(ConnectionValidator):
-        says = True
+    says = True
 
-        def accept_identification(self, host: Any, connection: Connection, token: Any, challenge: Any) -> bool:
-            connection.identity = identity
-            return self.says
+    def name(host: Any, connection: Connection, *more: Any) -> Any:
+        connection.identity = identity
+        return says
 
-    host, uri = open_here(PLACES[0], Naming())
+    validator = ConnectionValidator()
+    setattr(validator, step, name)
+    host, uri = open_here(PLACES[0], validator)
     with host:
         with pytest.raises(ConnectionDenied) as caught:
             emporion.connect(uri, passphrase=PASSPHRASE)
         assert caught.value.reason is DenyReason.UNSPECIFIED
         assert said(ears, "identity has to be None or a printable text") and len(said(ears, "denied ")) == 1
-        Naming.says = False
+        says = False
         with pytest.raises(ConnectionDenied):
             emporion.connect(uri, passphrase=PASSPHRASE)
         assert len(said(ears, "denied ")) == 2

@@ -1,5 +1,6 @@
 """TLS 1.3 on loopback: contexts, the self-made certificate, fingerprints, and a man in the middle."""
 
+import os
 import secrets
 import socket
 import ssl
@@ -263,6 +264,17 @@ def test_a_key_that_others_can_read_is_refused(tmp_path: Path, mode: int) -> Non
         server_context(state_dir=tmp_path)
 
 
+def test_a_key_of_somebody_elses_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who makes a state folder for root, with a key in it, would have root's host."""
+    server_context(state_dir=tmp_path)
+    if os.geteuid() == 0:
+        os.chown(tmp_path / "host.pem", 4711, 4711)
+    else:
+        monkeypatch.setattr(os, "geteuid", lambda: 4711)
+    with pytest.raises(ConfigurationError, match="make a key of your own"):
+        server_context(state_dir=tmp_path)
+
+
 @pytest.mark.parametrize("content", [b"", b"no pem", b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"])
 def test_a_damaged_state_file_is_reported_and_not_replaced(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "host.pem").write_bytes(content)
@@ -402,6 +414,8 @@ def test_options_that_contradict_each_other_are_said_at_once() -> None:
         {"require_client_certificate": True},
         {"fingerprints": "sha256:" + "0" * 64},
         {"fingerprints": ["sha256:xyz"]},
+        {"fingerprints": []},
+        {"ca": ""},
     ]
     for options in wrong:
         with pytest.raises(ConfigurationError):

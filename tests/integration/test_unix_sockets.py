@@ -8,6 +8,7 @@ from pathlib import Path
 
 import emporion
 import pytest
+from emporion.runtime.connection import ports
 from emporion.tests.pki import Desk
 
 
@@ -32,6 +33,34 @@ def test_the_socket_is_its_owners_alone_whatever_the_umask(tmp_path: Path, umask
     finally:
         assert os.umask(before) == umask  # all threads share it
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_host_that_is_given_passphrases_wants_them_though_it_began_without(tmp_path: Path) -> None:
+    with emporion.Host(place(tmp_path / "host")) as host:
+        uri = host.register(Desk(), "desk")
+        with emporion.connect(uri) as desk:
+            host.set_allowed_identifications(emporion.Verifiers({"ann": "pw"}, iterations=4096))
+            with pytest.raises(emporion.ConnectionDenied):
+                emporion.connect(uri)
+            with emporion.connect(uri, passphrase="pw") as other:
+                assert other.who()[0] == "ann"
+            assert desk.who() == [None, None]
+        host.set_allowed_identifications(None)
+        with emporion.connect(uri) as desk:
+            assert desk.who() == [None, None]
+
+
+def test_a_client_without_passphrase_takes_no_other_users_host_for_the_right_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever comes first to a path in /tmp may listen there, and send code to those who take it."""
+    with emporion.Host(place(tmp_path / "host")) as host:
+        uri = host.register(Desk(), "desk")
+        emporion.connect(uri).__exit__(None, None, None)
+        monkeypatch.setattr(ports, "_credentials", lambda sock: (os.getpid(), os.geteuid() + 1))
+        with pytest.raises(emporion.ConnectionDenied, match="did not prove itself"):
+            emporion.connect(uri)
+        emporion.connect(uri, verify_host=False).__exit__(None, None, None)
 
 
 def test_a_dead_hosts_socket_is_taken_over(tmp_path: Path) -> None:

@@ -284,6 +284,8 @@ def test_fingerprints_narrow_down_and_revoked_ones_never_pass(tmp_path: Path) ->
     "options",
     [
         {"fingerprints": ["sha256:xyz"]},
+        {"fingerprints": []},
+        {"subjects": ()},
         {"fingerprints": "sha256:" + "0" * 64},
         {"revoked": ["SHA256:" + "0" * 64]},
         {"revoked": "no/such/file"},

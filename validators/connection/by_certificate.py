@@ -43,27 +43,31 @@ class certificates(ConnectionValidator):
             the first e-mail address or DNS name in it. Identities are prepared as logins are.
 
     Raises:
-        ConfigurationError: A file that is missing or wrong, or what is no fingerprint or pattern.
+        ConfigurationError: A file that is missing or wrong, what is no fingerprint or pattern, or an empty list of
+            those that may come in.
     """
 
     def __init__(
         self,
         *,
         ca: str | os.PathLike[str] | None = None,
-        fingerprints: Sequence[str] | str | os.PathLike[str] = (),
+        fingerprints: Sequence[str] | str | os.PathLike[str] | None = None,
         revoked: Sequence[str] | str | os.PathLike[str] = (),
-        subjects: Sequence[str] = (),
+        subjects: Sequence[str] | None = None,
         identity: Identify | None = None,
     ) -> None:
-        if isinstance(subjects, str) or not all(type(pattern) is str and pattern for pattern in subjects):
+        patterns = None if subjects is None or isinstance(subjects, str) else tuple(subjects)
+        if subjects is not None and not (patterns and all(type(pattern) is str and pattern for pattern in patterns)):
             raise ConfigurationError('certificates(subjects=...): a list of patterns, as in ["nora", "shop-*"]')
         if identity is not None and not callable(identity):
             raise ConfigurationError("certificates(identity=...): a function that gives a certificate's identity")
         self._ca_file = None if ca is None else os.fspath(ca)
         self._issuers = () if ca is None else _authorities(Path(ca))
-        self._known = source_of("certificates(fingerprints=...)", fingerprints)
+        self._known = None if fingerprints is None else source_of("certificates(fingerprints=...)", fingerprints)
+        if fingerprints is not None and self._known is None:  # whoever computes it must not find everybody let in
+            raise ConfigurationError("certificates(fingerprints=...): an empty list: leave it out to take all")
         self._revoked = source_of("certificates(revoked=...)", revoked)
-        self._subjects = tuple(subjects)
+        self._subjects = patterns or ()
         self._identity = identity
 
     def __repr__(self) -> str:

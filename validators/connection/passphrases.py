@@ -35,6 +35,11 @@ class Passphrases:
         source = self._source
         return source.current() if isinstance(source, VerifierFile) else source
 
+    @property
+    def wanted(self) -> bool:
+        """Whether anybody is asked for one, be there any that is right or not."""
+        return self._source is not None
+
     def change(self, given: GivenPassphrases | Callable[[Verifiers], Verifiers]) -> None:
         """Go by `given` from now on. Changes come one after the other: who begins last has the last word.
 
