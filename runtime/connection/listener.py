@@ -10,6 +10,7 @@ import logging
 import socket
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
@@ -30,6 +31,7 @@ log = logging.getLogger("emporion.connection")
 
 MAX_HALF_OPEN: Final = 256  # sockets in the middle of a handshake; more than a busy host has at one moment
 HANDSHAKE_S: Final = 10.0  # for all of it: a slow network needs three round trips and some stretching of keys
+MOST_OF_ONE: Final = 6  # of these, for one origin: where a validator waits for somebody, others still get in
 STEP_THREADS: Final = 8  # a step takes some 100 us, TLS a few times that; a validator that asks a directory, longer
 TURN_S: Final = 0.001  # that newcomers wait in the kernel while others have to be heard
 LOOK_S: Final = 0.05  # between two looks at who keeps a thread reading
@@ -189,7 +191,7 @@ class Listener:
     def _take_steps(self) -> None:
         while True:
             with self._lock:
-                one = next(iter(self._ready), None)
+                one = self._next()
                 if one is None:
                     self._stepping -= 1
                     return
@@ -201,6 +203,11 @@ class Listener:
             one.step()
             with self._lock:
                 self._walking.pop(one, None)
+
+    def _next(self) -> "HalfOpen | None":
+        """With the lock held: whose turn it is. An origin that has its share of the threads waits for one of these."""
+        walked = Counter(one.origin for one in self._walking)
+        return next((one for one in self._ready if walked[one.origin] < MOST_OF_ONE), None)
 
     def _look_at_readers(self) -> None:
         """On the selector's thread: end those that talk without an end, each to a thread."""

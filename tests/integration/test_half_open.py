@@ -21,7 +21,7 @@ from emporion.runtime.connection.dialing import _dial
 from emporion.runtime.connection.half_open import MOST_HEARD
 from emporion.runtime.connection.handshake import HostHandshake
 from emporion.runtime.connection.handshake_messages import PREFACE, SCRAM, Hello, encode
-from emporion.runtime.connection.listener import MAX_HALF_OPEN, STEP_THREADS
+from emporion.runtime.connection.listener import MAX_HALF_OPEN, MOST_OF_ONE, STEP_THREADS
 from emporion.runtime.connection.tls import client_context
 from emporion.runtime.connection.transport import Transport
 from emporion.tests.door import LONG_S, Door, open_door
@@ -387,7 +387,7 @@ class Thinking(ConnectionValidator):
         return True
 
 
-def test_a_validator_that_thinks_holds_its_own_threads_and_no_more_of_them_than_there_are() -> None:
+def test_a_validator_that_thinks_holds_its_own_threads_and_strangers_of_elsewhere_get_in_meanwhile() -> None:
     validator = Thinking("accept_host")
     with open_door(validator=validator, handshake_s=LONG_S) as door:
         threads = threading.active_count()
@@ -395,16 +395,16 @@ def test_a_validator_that_thinks_holds_its_own_threads_and_no_more_of_them_than_
         for _ in range(3 * STEP_THREADS):
             crowd.append(door.stranger("127.0.0.9"))
             crowd[-1].send(HELLO)
-        for _ in range(STEP_THREADS):
+        for _ in range(MOST_OF_ONE):
             assert validator.at_it.acquire(timeout=ANSWER_S)
-        until(lambda: len(door.listener._ready) == 2 * STEP_THREADS)
+        until(lambda: len(door.listener._ready) == 3 * STEP_THREADS - MOST_OF_ONE)
         assert threading.active_count() - threads <= STEP_THREADS
         assert not door.listener._workers.pressed, "what waits for a thread waits where it can be taken out again"
-        for one in crowd[STEP_THREADS:]:
-            one.close()
+        door.lets_in("127.0.0.2")
+        assert not validator.at_it.acquire(blocking=False)
         validator.go_on.set()
-        door.lets_in()
-        for one in crowd[:STEP_THREADS]:
+        door.lets_in("127.0.0.9")
+        for one in crowd:
             one.close()
 
 
