@@ -3,17 +3,20 @@
 Source: RFC 8446 (TLS 1.3), RFC 5929 (`tls-server-end-point`), RFC 5280 (certificates).
 """
 
+import logging
 import os
 import ssl
 from collections.abc import Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Literal, NoReturn
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from ...errors import ConfigurationError, ConnectionDenied, DenyReason, ProtocolError
 from ...validators.connection.fingerprints import fingerprint, is_fingerprint
@@ -32,6 +35,8 @@ __all__ = [
 
 _CERTIFICATE: Final = b"CERTIFICATE-----"
 _KEY: Final = b"PRIVATE KEY-----"  # PKCS #8 and the older forms
+log = logging.getLogger("emporion.host")
+
 HOST_FILE: Final = "host.pem"  # in state_dir: key and certificate in one file, so that they can never differ
 
 
@@ -114,6 +119,9 @@ def server_context(tls: TLS | None = None, state_dir: str | os.PathLike[str] | N
     if tls.certificate is not None:
         pem = _load_files(context, tls.certificate, tls.key)
         certificate = _first_certificate(pem, os.fspath(tls.certificate))
+        why = _objection(x509.load_der_x509_certificate(certificate))
+        if why:  # no error: those who go by its fingerprint, or by a passphrase alone, take it all the same
+            log.warning("clients that check by ca= will not take %s: %s", os.fspath(tls.certificate), why)
     else:
         pem = self_made_pem() if state_dir is None else kept_pem(Path(state_dir) / HOST_FILE)
         _load_pem(context, pem, "" if state_dir is None else os.fspath(Path(state_dir) / HOST_FILE))
@@ -267,3 +275,20 @@ def _first_certificate(pem: bytes, where: str) -> bytes:
         return x509.load_pem_x509_certificates(pem)[0].public_bytes(serialization.Encoding.DER)
     except ValueError as error:
         raise ConfigurationError(f"no certificate in {where!r}: {error}") from None
+
+
+def _objection(certificate: x509.Certificate) -> str:
+    """What is wrong with a host's own certificate in the eyes of clients that check it; empty: nothing that shows."""
+    now, begin, end = datetime.now(UTC), certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    if not begin <= now <= end:
+        return f"it expired on {end:%Y-%m-%d}" if now > end else f"it is not valid before {begin:%Y-%m-%d %H:%M} UTC"
+    try:
+        extensions = certificate.extensions
+        uses = extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+        if not {ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE} & set(uses):
+            return "it is not made for hosts (serverAuth)"
+    except x509.ExtensionNotFound:
+        pass
+    except ValueError:
+        return "its extensions cannot be read"
+    return ""

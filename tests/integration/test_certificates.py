@@ -260,27 +260,30 @@ def test_a_client_is_told_what_is_wrong_with_its_certificate(
 
 
 @pytest.mark.parametrize(
-    ("make", "told"),
+    ("make", "told", "warned"),
     [
-        (lambda town: forged(town.ours, use=HOST_USE, names=LOCALHOST, period=PAST), "expired"),
-        (lambda town: forged(town.ours, use=HOST_USE, names=LOCALHOST, period=FUTURE), "not valid yet"),
-        (lambda town: make_host(town.ours, ["elsewhere.example"]), "not for localhost"),
-        (lambda town: forged(town.ours, "localhost", use=HOST_USE), "not for localhost"),
-        (lambda town: make_host(town.theirs, ["localhost"]), "signed by nobody"),
-        (lambda town: forged(None, use=HOST_USE, names=LOCALHOST), "signed by nobody"),
-        (lambda town: forged(town.ours, use=CLIENT_USE, names=LOCALHOST), "none for hosts"),
+        (lambda town: forged(town.ours, use=HOST_USE, names=LOCALHOST, period=PAST), "expired", "it expired on"),
+        (lambda town: forged(town.ours, use=HOST_USE, names=LOCALHOST, period=FUTURE), "not valid yet", "not valid"),
+        (lambda town: make_host(town.ours, ["elsewhere.example"]), "not for localhost", ""),
+        (lambda town: forged(town.ours, "localhost", use=HOST_USE), "not for localhost", ""),
+        (lambda town: make_host(town.theirs, ["localhost"]), "signed by nobody", ""),
+        (lambda town: forged(None, use=HOST_USE, names=LOCALHOST), "signed by nobody", ""),
+        (lambda town: forged(town.ours, use=CLIENT_USE, names=LOCALHOST), "none for hosts", "not made for hosts"),
     ],
     ids=["expired", "not yet valid", "another name's", "a common name's", "another CA's", "self-signed", "a client's"],
 )
 def test_a_hosts_certificate_that_is_not_good_is_told_and_nothing_is_sent_to_it(
-    town: Town, make: Callable[[Town], Any], told: str
+    town: Town, make: Callable[[Town], Any], told: str, warned: str
 ) -> None:
+    """And its operator hears of what can be seen without clients when it starts."""
     tls = town.put("bad", make(town)).tls()
     with listening() as ears, town.open(tls, passphrases=emporion.Verifiers(["pw"], iterations=4096)) as host:
         with pytest.raises(emporion.ConnectionDenied, match=told) as caught:
             emporion.connect(uri_of(host), passphrase="pw", tls=emporion.TLS(ca=town.ca))
         assert caught.value.reason is emporion.DenyReason.SECURITY
         assert "does not want this host's certificate" in said(ears, "denied")
+        warnings = [text for r in ears.records if "will not take" in (text := r.getMessage())]
+        assert len(warnings) == bool(warned) and all(warned in text for text in warnings)
 
 
 def test_a_self_made_certificate_is_not_taken_where_a_ca_is_named(town: Town) -> None:
