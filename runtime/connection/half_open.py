@@ -43,6 +43,7 @@ class HalfOpen:
         self._lock = threading.Lock()
         self._over = False  # ended, or let in
         self._let_in = False
+        self._inside = False  # `admitted` is through: there is a session
         self._in_step = False
         self._reads = 0
         self.reading = 0  # the number of the read in which OpenSSL is now; 0: in none
@@ -79,10 +80,14 @@ class HalfOpen:
                 self._sock.close()
 
     def _send_away(self, reason: str) -> None:
-        """`Connection.close` before there is a session."""
+        """`Connection.close` before there is a session; who calls it may come late."""
         with self._lock:
+            inside = self._inside
             if self._let_in:
                 self._sent_away = reason
+        if inside:
+            self._connection.close(reason)  # which is the session's by now
+            return
         self.end(f"its connection was closed here: {reason}" if reason else "its connection was closed here")
 
     def step(self) -> None:
@@ -228,9 +233,11 @@ class HalfOpen:
         try:
             self._listener.admitted(transport, self._connection, handshake)
         except BaseException:
+            self._connection.closed = True
             transport.close()
             raise
         with self._lock:
+            self._inside = True
             sent_away = self._sent_away
         if sent_away is not None:
             self._connection.close(sent_away)  # there is a session now, which ends as sessions do

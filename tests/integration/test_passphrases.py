@@ -14,7 +14,7 @@ from typing import Any
 import emporion
 import pytest
 from emporion import ConfigurationError, ConnectionDenied, DenyReason, VerifierFile, Verifiers
-from emporion.tests.harbour import Ears, in_thread, listening
+from emporion.tests.harbour import Ears, in_thread
 from emporion.tests.unit.test_preparation import REFUSED, TAKEN
 from emporion.tests.unit.test_verifier_file import DAMAGE, add, empty
 from emporion.validators.connection.scram import DIGEST_BYTES, Keys, client_proof
@@ -49,12 +49,6 @@ def who(host: emporion.Host, passphrase: Any, **options: Any) -> str | None:
     except ConnectionDenied as denied:
         assert denied.reason is DenyReason.SECURITY
         return "-"
-
-
-@pytest.fixture
-def ears() -> Iterator[Ears]:
-    with listening() as ears:
-        yield ears
 
 
 @pytest.fixture

@@ -610,6 +610,14 @@ def test_a_denial_raised_by_a_step_keeps_its_code_and_the_text_stays_home() -> N
     assert h.failed is not None and "May" in h.failed.text
 
 
+def test_a_denial_whose_code_is_none_denies_all_the_same() -> None:
+    mistaken: Any = "the shop is closed"
+    validator = stepped("accept_host", ConnectionDenied(mistaken, "see the board"))
+    h = host(validator=validator)
+    assert denied(client(), h).reason is DenyReason.UNSPECIFIED
+    assert h.failed is not None and h.failed.text == "see the board"
+
+
 def test_certificates_are_judged_under_tls_only() -> None:
     shake(client(binding=None), host(binding=None, validator=stepped("check_certificate", False)))
     assert denied(client(), host(validator=stepped("check_certificate", False)))
