@@ -151,12 +151,12 @@ class Listener:
     def _made_room(self, error: OSError) -> bool:
         """Out of descriptors: what is half open has to give, here too."""
         with self._lock:
-            stillest = self._waiting.stillest()
+            first = self._waiting.first_to_go()
         if self.tells("this machine"):
             log.error("no room for another connection: %s; raise the limit (ulimit -n)", error.strerror)
-        if stillest is not None:
-            stillest.end("silent for longest, and the process has no descriptor left")
-        return stillest is not None
+        if first is not None:
+            first.end("silent for longest, and the process has no descriptor left")
+        return first is not None
 
     def _greet(self, sock: socket.socket, address: Any) -> None:
         try:

@@ -57,14 +57,12 @@ class WaitingRoom(Generic[T]):
 
     def in_the_way(self) -> T | None:
         """Who has to go before anybody else can come; None while there is room."""
-        if len(self._origins) < self._most:
-            return None
-        stillest = (next(iter(crowd)) for crowd in self._crowds.values())
-        return max(stillest, key=lambda one: (len(self._crowds[self._origins[one]]), -self._turns[one]))
+        return None if len(self._origins) < self._most else self.first_to_go()
 
-    def stillest(self) -> T | None:
-        """Who has to go where it is not the number that is the limit."""
-        return min(self._turns, key=self._turns.__getitem__, default=None)
+    def first_to_go(self) -> T | None:
+        """Who has to go where there is no room for another reason; None: nobody is here."""
+        stillest = (next(iter(crowd)) for crowd in self._crowds.values())
+        return max(stillest, key=lambda one: (len(self._crowds[self._origins[one]]), -self._turns[one]), default=None)
 
     def first(self) -> T | None:
         """Who came first of those that are here."""
