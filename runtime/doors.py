@@ -113,7 +113,9 @@ class Doors:
         # Only now: who is sent away at once has to be on the list, or would never be taken off it.
         connection.attach(lambda reason: self._expel(guest, reason))
         if full or closed:
-            guest.close("the host is full" if full else "the host is closing")
+            why = "the host is full" if full else "the host is closing"
+            log.info("%s is sent away: %s", guest.where, why)
+            guest.close(why)
         try:
             guest.driver.start()
         except BaseException:
