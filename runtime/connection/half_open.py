@@ -79,6 +79,12 @@ class HalfOpen:
             else:
                 self._sock.close()
 
+    def fail(self, what: str) -> None:
+        """Close it for what is being handled, which is this end's own fault: the log has `what`, and the traceback."""
+        if self._listener.tells(self.origin):  # strangers who know how to bring it about must not fill the disk either
+            log.exception(what, self._connection.where)
+        self.end("this end failed")
+
     def _send_away(self, reason: str) -> None:
         """`Connection.close` before there is a session; who calls it may come late."""
         with self._lock:
@@ -104,8 +110,7 @@ class HalfOpen:
         except (OSError, ValueError, EmporionError) as error:
             self.end(f"{type(error).__name__}: {error}")
         except BaseException:  # nobody should wait for this one until its deadline, and the thread has others to walk
-            log.exception("the handshake with %s failed here", self._connection.where)
-            self.end("this end failed")
+            self.fail("the handshake with %s failed here")
         with self._lock:
             self._in_step = False
             if more and not self._over:

@@ -228,8 +228,7 @@ class Listener:
             try:
                 one.step()
             except Exception:  # a thread that is lost here would be lost to everybody
-                log.exception("a step of a handshake failed here")
-                one.end("this end failed")
+                one.fail("a step of the handshake with %s failed here")
             finally:
                 with self._lock:
                     self._walking.pop(one, None)

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from emporion.runtime.connection import half_open, listener
 from emporion.runtime.connection.half_open import MOST_HEARD
+from emporion.runtime.connection.handshake import HostHandshake
 from emporion.runtime.connection.listener import MOST_OF_ONE, STEP_THREADS
 from emporion.runtime.connection.tls import client_context
 from emporion.tests.door import LONG_S, open_door
@@ -226,6 +227,38 @@ def test_who_speaks_while_the_system_has_no_thread_is_ended_and_the_door_stays_o
         assert sum("no thread" in record.getMessage() for record in ears.records) == 2 * STEP_THREADS
         door.lets_in()
         until(lambda: door.listener._stepping == 0)
+
+
+def test_faults_of_this_end_have_a_bounded_number_of_lines(ears: Ears) -> None:
+    with open_door(handshake_s=LONG_S) as door:
+        nobody: dict[Connection, HostHandshake] = {}
+        door.listener.handshake = nobody.__getitem__
+        for _ in range(100):
+            with closing(door.stranger()) as unlucky:
+                unlucky.send(HELLO)
+                assert unlucky.rest() == b""
+        assert len(ears.records) <= 30
+
+
+def test_a_step_whose_end_fails_takes_no_thread_away(monkeypatch: pytest.MonkeyPatch, ears: Ears) -> None:
+    with open_door(handshake_s=LONG_S) as door:
+        watch = door.listener.parking.watch
+
+        def fail(fd: int) -> None:
+            if threading.current_thread().name.startswith("emporion-door"):
+                raise OSError(errno.ENOMEM, "no memory")
+            watch(fd)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(door.listener.parking, "watch", fail)
+            for _ in range(2 * STEP_THREADS):
+                with closing(door.stranger()) as unlucky:
+                    unlucky.send(HELLO[:30])
+                    assert unlucky.rest() == b""
+        ears.wait_for(lambda: [r for r in list(ears.records) if r.exc_info and "failed here" in r.getMessage()])
+        until(lambda: door.listener._stepping == 0)
+        assert not door.listener._walking
+        door.lets_in()
 
 
 def test_who_is_greeted_while_the_host_closes_is_sent_away(monkeypatch: pytest.MonkeyPatch) -> None:
