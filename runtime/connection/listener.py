@@ -201,6 +201,7 @@ class Listener:
     def ready(self, one: "HalfOpen") -> None:
         """`one` has said something: it gets a thread in turn."""
         with self._lock:
+            self._waiting.heard(one)
             self._ready[one] = None
             if self._stepping >= STEP_THREADS:
                 return

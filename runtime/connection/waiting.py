@@ -7,6 +7,8 @@ __all__ = ["LineBudget", "WaitingRoom"]
 
 T = TypeVar("T")
 
+SILENT, HEARD = 0, 1  # stages; further ones count the steps that were completed
+
 # Of connections that were denied or broken off. Enough to see who knocks and why; with 300 bytes a line, no more than
 # 130 MB in a day of attacks from everywhere.
 LINES_EACH: Final = 30  # of one origin in one page
@@ -14,11 +16,12 @@ LINES: Final = 300  # of all of them
 
 
 class WaitingRoom(Generic[T]):
-    """Everybody in the middle of a handshake, by where they come from.
+    """Everybody in the middle of a handshake, by where they come from and how far they are.
 
-    When it is full, one of those goes that come from the most crowded origin, and of these the one that has made no
-    progress for longest. Whoever floods takes their own places, not those of others; and a byte is no progress: who
-    sends one at a time keeps nobody out.
+    When it is full, one of those goes that come from the most crowded origin; of these one of the most crowded stage
+    (silent, heard, so many steps completed), and of these the one that has made no progress for longest. Whoever floods
+    takes their own places: not those of other origins, and, where all come from one, not those of others who are
+    further, or less far. A first byte is progress, further ones are none: who sends one at a time keeps nobody out.
 
     Args:
         most: How many have room, 1 or more.
@@ -28,55 +31,70 @@ class WaitingRoom(Generic[T]):
         self._most = most
         self._turn = 0  # counts arrivals and progress: what is lower has been still for longer
         self._turns: dict[T, int] = {}
-        self._origins: dict[T, str] = {}  # in the order of arrival
-        self._crowds: dict[str, dict[T, None]] = {}  # of each origin, the longest still first
+        self._places: dict[T, tuple[str, int]] = {}  # origin and stage; in the order of arrival
+        self._crowds: dict[str, dict[int, dict[T, None]]] = {}  # by origin and stage, the longest still first
 
     def enter(self, one: T, origin: str) -> None:
         """`one` is here; ask `in_the_way` before."""
-        self._origins[one] = origin
-        self._crowds.setdefault(origin, {})[one] = None
-        self._mark(one)
+        self._put(one, origin, SILENT)
+
+    def heard(self, one: T) -> None:
+        """`one` has said something. Nothing where that is no news, and for somebody who is gone."""
+        origin, stage = self._places.get(one, ("", HEARD))
+        if stage < HEARD:
+            self._take(one)
+            self._put(one, origin, HEARD)
 
     def moved_on(self, one: T) -> None:
         """`one` has completed a step of its handshake. Nothing for somebody who is gone."""
-        if one in self._origins:
-            crowd = self._crowds[self._origins[one]]
-            del crowd[one]
-            crowd[one] = None
-            self._mark(one)
+        if one in self._places:
+            origin, stage = self._places[one]
+            self._take(one)
+            self._put(one, origin, max(stage, HEARD) + 1)
 
     def leave(self, one: T) -> None:
         """`one` is through, or has gone. Idempotent."""
-        origin = self._origins.pop(one, None)
-        if origin is not None:
-            del self._turns[one]
-            crowd = self._crowds[origin]
-            del crowd[one]
-            if not crowd:
-                del self._crowds[origin]
+        if one in self._places:
+            self._take(one)
+            del self._places[one], self._turns[one]
 
     def in_the_way(self) -> T | None:
         """Who has to go before anybody else can come; None while there is room."""
-        return None if len(self._origins) < self._most else self.first_to_go()
+        return None if len(self._places) < self._most else self.first_to_go()
 
     def first_to_go(self) -> T | None:
         """Who has to go where there is no room for another reason; None: nobody is here."""
-        stillest = (next(iter(crowd)) for crowd in self._crowds.values())
-        return max(stillest, key=lambda one: (len(self._crowds[self._origins[one]]), -self._turns[one]), default=None)
+        sizes = {origin: sum(map(len, stages.values())) for origin, stages in self._crowds.items()}
+        crowded = max(sizes.values(), default=0)
+        crowds = [crowd for origin, size in sizes.items() if size == crowded for crowd in self._crowds[origin].values()]
+        most = max(map(len, crowds), default=0)
+        stillest = (next(iter(crowd)) for crowd in crowds if len(crowd) == most)
+        return min(stillest, key=self._turns.__getitem__, default=None)
 
     def first(self) -> T | None:
         """Who came first of those that are here."""
-        return next(iter(self._origins), None)
+        return next(iter(self._places), None)
 
-    def _mark(self, one: T) -> None:
+    def _put(self, one: T, origin: str, stage: int) -> None:
+        self._places[one] = origin, stage  # a new value of a key that is there leaves the order alone
+        self._crowds.setdefault(origin, {}).setdefault(stage, {})[one] = None
         self._turn += 1
         self._turns[one] = self._turn
 
+    def _take(self, one: T) -> None:
+        origin, stage = self._places[one]
+        stages = self._crowds[origin]
+        del stages[stage][one]
+        if not stages[stage]:
+            del stages[stage]
+        if not stages:
+            del self._crowds[origin]
+
     def __len__(self) -> int:
-        return len(self._origins)
+        return len(self._places)
 
     def __iter__(self) -> Iterator[T]:
-        return iter(list(self._origins))
+        return iter(list(self._places))
 
 
 class LineBudget:

@@ -1,5 +1,6 @@
 """Who makes room at the door, and who gets a line in the log."""
 
+import pytest
 from emporion.runtime.connection.ports import origin_of
 from emporion.runtime.connection.waiting import LineBudget, WaitingRoom
 
@@ -45,7 +46,7 @@ def test_who_is_gone_makes_no_room_and_leaves_nothing() -> None:
     waiting.moved_on("a1")
     assert (list(waiting), len(waiting), waiting.in_the_way()) == (["b1"], 1, None)
     waiting.leave("b1")
-    assert not waiting._crowds and not waiting._turns and not waiting._origins
+    assert not waiting._crowds and not waiting._turns and not waiting._places
 
 
 def test_a_flood_from_one_origin_pushes_out_itself_alone() -> None:
@@ -57,6 +58,40 @@ def test_a_flood_from_one_origin_pushes_out_itself_alone() -> None:
             waiting.leave(gone)
         waiting.enter(f"bad{number}", "bad")
     assert "good1" in list(waiting)
+
+
+@pytest.mark.parametrize("flood", [0, 1, 2, 3])
+@pytest.mark.parametrize("good", [0, 1, 2, 3])
+def test_a_flood_at_one_stage_pushes_out_nobody_of_its_origin_who_is_at_another(good: int, flood: int) -> None:
+    waiting = room(8)
+
+    def come(name: str, stage: int) -> None:
+        gone = waiting.in_the_way()
+        if gone is not None:
+            waiting.leave(gone)
+        waiting.enter(name, "here")
+        if stage == 1:
+            waiting.heard(name)
+        for _ in range(stage - 1):
+            waiting.moved_on(name)
+
+    come("good", good)
+    for number in range(1_000):
+        come(f"bad{number}", flood)
+    assert ("good" in list(waiting)) == (good != flood)
+    assert len(waiting) == 8
+
+
+def test_a_first_byte_is_progress_and_the_next_ones_are_none() -> None:
+    waiting = room(4, ("a", 4))
+    waiting.heard("a1")
+    waiting.heard("a2")
+    waiting.leave("a3")
+    waiting.enter("a5", "a")
+    assert waiting.in_the_way() == "a4", "as many are silent as were heard: the stillest goes"
+    waiting.heard("a4")
+    waiting.heard("a1")
+    assert waiting.in_the_way() == "a1"
 
 
 def test_clocks_ask_for_who_came_first_and_full_machines_for_who_is_stillest_where_the_crowd_is() -> None:
