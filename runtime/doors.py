@@ -105,15 +105,22 @@ class Doors:
             trailing=handshake.trailing,
         )
         guest.driver = Driver(channel, guest, initiator=False, parking=self._parking, workers=self._workers)
-        connection.attach(lambda reason: self._expel(guest, reason))
         with self._lock:
             # Handshakes run side by side: this is the last word.
             full = len(self.guests) >= self._keeper.max_connections
             closed = self._closed
             self.guests[guest] = None
+        # Only now: who is sent away at once has to be on the list, or would never be taken off it.
+        connection.attach(lambda reason: self._expel(guest, reason))
         if full or closed:
-            guest.close("the host is full" if full else "the host is closing")
-        guest.driver.start()
+            why = "the host is full" if full else "the host is closing"
+            log.info("%s is sent away: %s", guest.where, why)
+            guest.close(why)
+        try:
+            guest.driver.start()
+        except BaseException:
+            guest.close("this host failed")
+            raise
 
     def _expel(self, guest: GuestPeer, reason: str) -> None:
         with self._lock:

@@ -26,7 +26,7 @@ from .code.admission import Admission, Realm
 from .code.disk import DiskCodeStore
 from .code.store import CodeStore, MemoryCodeStore
 from .compiler import compile_jailed
-from .connection.listener import open_socket
+from .connection.ports import open_socket
 from .connection.tls import TLS, server_context
 from .connection.uri import TLS_SCHEME, UNIX, URI, Listen
 from .doors import Doors

@@ -42,7 +42,11 @@ class Workers:
         self._closed = False
 
     def submit(self, job: Job) -> None:
-        """Run `job` on a thread; in turn when all are busy. After `close` it is dropped."""
+        """Run `job` on a thread; in turn when all are busy. After `close` it is dropped.
+
+        Raises:
+            RuntimeError: The system can start no thread, and there is none here that could come to it: it will not run.
+        """
         with self._lock:
             if self._closed:
                 return
@@ -50,9 +54,7 @@ class Workers:
                 wake, slot = self._idle.pop()
                 slot.append(job)
                 wake.release()
-            elif len(self._threads) < self._limit:
-                self._start(job)
-            else:
+            elif len(self._threads) >= self._limit or not self._start(job):
                 self._jobs.append(job)
 
     def submit_reading(self, serve: Job, look: Job) -> None:
@@ -64,11 +66,20 @@ class Workers:
             busy = not self._idle and len(self._threads) >= self._limit
             if busy and not self._closed:
                 self._looks.append(look)
-                if self._looking < READERS:
-                    self._looking += 1
-                    threading.Thread(target=self._look, name=f"{self._name}-reader", daemon=True).start()
-                return
+                if self._looking < READERS and not self._start_reader() and not self._looking:
+                    self._looks.pop()  # there is nobody to come to it: `serve` has its turn
+                else:
+                    return
         self.submit(serve)
+
+    def _start_reader(self) -> bool:
+        """With the lock held: one more thread for `_looks`; False where the system has none to give."""
+        try:
+            threading.Thread(target=self._look, name=f"{self._name}-reader", daemon=True).start()
+        except RuntimeError:
+            return False
+        self._looking += 1
+        return True
 
     def _look(self) -> None:
         while True:
@@ -98,15 +109,26 @@ class Workers:
         for thread in threads:
             thread.join(max(until_s - time.monotonic(), 0.0))
 
-    def _start(self, job: Job) -> None:
-        thread = threading.Thread(target=self._work, args=(job,), name=f"{self._name}-worker", daemon=True)
-        self._threads.add(thread)
-        thread.start()
+    def _start(self, job: Job) -> bool:
+        """With the lock held: a thread that begins with `job`; False where the system has none to give, but those that
+        are busy here will come to it."""
+        thread = threading.Thread(target=self._work, args=([job],), name=f"{self._name}-worker", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:
+            if not self._threads:
+                raise
+            return False
+        self._threads.add(thread)  # only now: what never ran would keep a place for ever
+        return True
 
-    def _work(self, first: Job) -> None:
-        job: Job | None = first
+    def _work(self, first: list[Job]) -> None:
+        # A thread remembers what it was given as long as it lives: what hangs on a job, a whole connection, must not be
+        # kept by one that is idle. So the first one comes in a list, and none stays in a variable.
+        job: Job | None = first.pop()
         while job is not None:
             _guarded(job)
+            job = None
             job = self._next()
 
     def _next(self) -> Job | None:

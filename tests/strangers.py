@@ -5,7 +5,7 @@ import socket
 import ssl
 import struct
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Final
 
 import emporion
@@ -14,12 +14,13 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 from emporion.errors import DenyReason
 from emporion.runtime.connection.handshake import ClientHandshake
-from emporion.runtime.connection.handshake_messages import Denied, decode_untrusted
+from emporion.runtime.connection.handshake_messages import PREFACE, SCRAM, Denied, Hello, decode_untrusted, encode
 from emporion.runtime.connection.tls import client_context, end_point_binding
 from emporion.runtime.connection.uri import TLS_SCHEME, URI
 from emporion.tests.harbour import ANSWER_S, PASSPHRASE, in_thread
 from emporion.validators.connection import ConnectionValidator, Credentials
 
+HELLO: Final = PREFACE + encode(Hello(SCRAM, b"n", b"n" * 18, "somebody" * 30, ("msgpack",)))
 RIGHT: Final = Credentials(None, PASSPHRASE)
 RESET: Final = struct.pack("ii", 1, 0)  # SO_LINGER: close with a reset, which leaves nothing of the port behind
 
@@ -97,6 +98,14 @@ class Stranger(Wire):
                 sent.append(answer)
                 self.send(answer)
         return sent
+
+
+def client_hello() -> bytes:
+    """The first bytes of a TLS client."""
+    out = ssl.MemoryBIO()
+    with suppress(ssl.SSLWantReadError):
+        client_context().wrap_bio(ssl.MemoryBIO(), out).do_handshake()
+    return out.read()
 
 
 def key_updates(secret: bytes, count: int) -> bytes:

@@ -256,10 +256,15 @@ def save(issued: Issued, path: Path) -> Path:
 
 def _write_new(path: Path, data: bytes, mode: int) -> None:
     try:
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+        except BaseException:  # half of it would be in the way of the next attempt
+            path.unlink(missing_ok=True)
+            raise
     except FileExistsError:
         raise ConfigurationError(f"{path} exists: nothing is overwritten, give another name") from None
     except OSError as error:

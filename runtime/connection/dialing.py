@@ -122,10 +122,10 @@ class Dialer:
                     or (uri.scheme == UNIX and is_ours(sock)),
                 )
                 _shake_hands(sock, handshake, until_s)
+            return TLSTransport(sock) if isinstance(sock, ssl.SSLSocket) else PlainTransport(sock), handshake
         except BaseException:
             sock.close()
             raise
-        return TLSTransport(sock) if isinstance(sock, ssl.SSLSocket) else PlainTransport(sock), handshake
 
     def _encrypted(
         self, sock: socket.socket, context: ssl.SSLContext, until_s: float

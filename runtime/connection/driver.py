@@ -328,11 +328,15 @@ class Driver(Line):
             log.exception("a hosted method quit; its caller was told")
 
     def _submit(self, asked: Asked) -> None:
+        """With the lock held: a thread for a new chain."""
         if self._workers is None:
             self._starts.append(asked)
         else:
             asked.queued = True
-            self._workers.submit(lambda: self._begin(asked))
+            try:
+                self._workers.submit(lambda: self._begin(asked))
+            except RuntimeError as error:
+                self._fail_without_thread(error)
 
     def _begin(self, asked: Asked) -> None:
         """On a worker: a call's turn has come, unless it was cancelled meanwhile."""

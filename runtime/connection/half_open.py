@@ -43,6 +43,7 @@ class HalfOpen:
         self._lock = threading.Lock()
         self._over = False  # ended, or let in
         self._let_in = False
+        self._inside = False  # `admitted` is through: there is a session
         self._in_step = False
         self._reads = 0
         self.reading = 0  # the number of the read in which OpenSSL is now; 0: in none
@@ -78,11 +79,21 @@ class HalfOpen:
             else:
                 self._sock.close()
 
+    def fail(self, what: str) -> None:
+        """Close it for what is being handled, which is this end's own fault: the log has `what`, and the traceback."""
+        if self._listener.tells(self.origin):  # strangers who know how to bring it about must not fill the disk either
+            log.exception(what, self._connection.where)
+        self.end("this end failed")
+
     def _send_away(self, reason: str) -> None:
-        """`Connection.close` before there is a session."""
+        """`Connection.close` before there is a session; who calls it may come late."""
         with self._lock:
+            inside = self._inside
             if self._let_in:
                 self._sent_away = reason
+        if inside:
+            self._connection.close(reason)  # which is the session's by now
+            return
         self.end(f"its connection was closed here: {reason}" if reason else "its connection was closed here")
 
     def step(self) -> None:
@@ -99,8 +110,7 @@ class HalfOpen:
         except (OSError, ValueError, EmporionError) as error:
             self.end(f"{type(error).__name__}: {error}")
         except BaseException:  # nobody should wait for this one until its deadline, and the thread has others to walk
-            log.exception("the handshake with %s failed here", self._connection.where)
-            self.end("this end failed")
+            self.fail("the handshake with %s failed here")
         with self._lock:
             self._in_step = False
             if more and not self._over:
@@ -228,9 +238,11 @@ class HalfOpen:
         try:
             self._listener.admitted(transport, self._connection, handshake)
         except BaseException:
+            self._connection.closed = True
             transport.close()
             raise
         with self._lock:
+            self._inside = True
             sent_away = self._sent_away
         if sent_away is not None:
             self._connection.close(sent_away)  # there is a session now, which ends as sessions do

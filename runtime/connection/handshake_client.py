@@ -172,7 +172,6 @@ class ClientHandshake:
             raise ConnectionDenied(DenyReason.UNSPECIFIED, f"the host does not read {self.codec!r}: set codec={offer}")
         self._challenge = self._token = None
 
-
     def _ask(self, step: str, *arguments: Any) -> Any:
         """Have a step done; what it raises names it, and is never taken for a fault of the network."""
         try:

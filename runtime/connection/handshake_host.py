@@ -248,5 +248,8 @@ class _Refused(Exception):
 
 
 def _shown(text: str, most: int = 200) -> str:
-    """Foreign text for the log: escaped (no line breaks, no terminal controls) and cut."""
+    """Foreign text for the log: escaped (no line breaks, no terminal controls) and cut.
+
+    Not `events.one_line`, which works on each character: what is denied costs the same, whatever the log says of it.
+    """
     return repr(text if len(text) <= most else text[:most] + "...")[1:-1]

@@ -79,7 +79,7 @@ class Line(ABC):
             if parking is None or self._workers is None or self._reader or self._error is not None:
                 self._pass_on(get_ident())
             elif self._channel.buffered():
-                self._workers.submit_reading(self._sound(self._work), self._sound(self._look))
+                self._wake_worker()
             else:
                 # At once, unlike between calls: nobody here will read, and the first call should not wait for a moment.
                 self._watched = True
@@ -130,7 +130,7 @@ class Line(ABC):
             return
         if self._channel.buffered():
             # Bytes on this side of the socket, where the selector sees nothing.
-            self._workers.submit_reading(self._sound(self._work), self._sound(self._look))
+            self._wake_worker()
         elif not self._resting:
             # Not watched at once: two system calls for every call would be the price. The next reader mostly comes
             # within microseconds; the selector looks a moment later, and watches if none did.
@@ -154,12 +154,24 @@ class Line(ABC):
 
     def _readable(self) -> None:
         """On the selector's thread: bytes came while nobody read."""
-        assert self._workers is not None
         with self._lock:
             if not self._watched:
                 return  # a reader came first
             self._watched = False
-        self._workers.submit_reading(self._sound(self._work), self._sound(self._look))
+            self._wake_worker()
+
+    def _wake_worker(self) -> None:
+        """With the lock held: have a worker read."""
+        assert self._workers is not None
+        try:
+            self._workers.submit_reading(self._sound(self._work), self._sound(self._look))
+        except RuntimeError as error:
+            self._fail_without_thread(error)
+
+    def _fail_without_thread(self, error: RuntimeError) -> None:
+        """With the lock held: the system has no thread for this connection, and nobody may wait for one."""
+        self._fail(ConnectionLost(f"this end has no thread to serve with: {error}"))
+        self._pass_on(get_ident())
 
     def _step_aside(self) -> None:
         """A sender has to wait for the peer, which may wait for somebody here to read: it must not be the reader."""

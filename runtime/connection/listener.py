@@ -18,14 +18,14 @@ from ...validators.connection import Connection
 from ..workers import Parking, Workers
 from .half_open import HalfOpen
 from .handshake import HostHandshake
-from .ports import address_of, close_socket, open_socket
+from .ports import address_of, close_socket
 from .transport import Transport, without_delay
 from .waiting import LineBudget, WaitingRoom
 
 if TYPE_CHECKING:
     from .tls import HostTLS
 
-__all__ = ["Listener", "open_socket"]
+__all__ = ["Listener"]
 
 log = logging.getLogger("emporion.connection")
 
@@ -34,6 +34,7 @@ HANDSHAKE_S: Final = 10.0  # for all of it: a slow network needs three round tri
 MOST_OF_ONE: Final = 6  # of these, for one origin: where a validator waits for somebody, others still get in
 STEP_THREADS: Final = 8  # a step takes some 100 us, TLS a few times that; a validator that asks a directory, longer
 TURN_S: Final = 0.001  # that newcomers wait in the kernel while others have to be heard
+FULL_S: Final = 0.1  # the same, while there is no descriptor for anybody, and nobody half open who could give one
 LOOK_S: Final = 0.05  # between two looks at who keeps a thread reading
 PAGE_S: Final = 60.0  # after which the log tells how many it left out, and tells of everybody again
 _FULL: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
@@ -81,22 +82,25 @@ class Listener:
 
     def start(self) -> None:
         """Begin to accept; what has been waiting in the backlog comes first."""
-        if not self._accepting:
+        with self._lock:
+            if self._accepting or self._closed:
+                return
             self._accepting = True
             self.parking.add(self.sock.fileno(), self._accept)
             self.parking.watch(self.sock.fileno())
 
     def stop(self) -> None:
         """Accept nobody any more; the socket stays bound until `close`."""
-        if self._accepting:
-            self._accepting = False
-            self.parking.remove(self.sock.fileno())
+        with self._lock:
+            if self._accepting:
+                self._accepting = False
+                self.parking.remove(self.sock.fileno())
 
     def close(self) -> None:
         """Stop, and end what is half open."""
         self.stop()
-        self._closed = True
         with self._lock:
+            self._closed = True  # `_greet` looks at it, on the selector's thread
             half_open = list(self._waiting)
         for one in half_open:
             one.end("the host is closing")
@@ -111,7 +115,18 @@ class Listener:
     # --- who comes ----------------------------------------------------------------------------------------------
 
     def _accept(self) -> None:
-        """On the selector's thread: take what is there, a bounded number in a row."""
+        """On the selector's thread: take what is there, and look again, whatever became of it."""
+        again_s = 0.0
+        try:
+            again_s = self._take_newcomers()
+        finally:
+            if again_s:
+                self.parking.call_at(time.monotonic() + again_s, self._watch)
+            else:
+                self._watch()
+
+    def _take_newcomers(self) -> float:
+        """Take a bounded number in a row; gives the seconds for which the others have to wait in the kernel."""
         for _ in range(64):
             try:
                 sock, address = self.sock.accept()
@@ -120,36 +135,37 @@ class Listener:
             except OSError as error:
                 if error.errno not in _FULL:
                     continue  # this one is gone already: accept(2) reports its error
-                if not self._made_room(error):  # leave it in the backlog, try again soon
-                    self.parking.call_at(time.monotonic() + 0.1, self._watch)
-                    return
+                if not self._made_room(error):
+                    return FULL_S
                 continue
             self._greet(sock, address)
         with self._lock:
-            full = bool(self._ready) and self._waiting.in_the_way() is not None
-        if full:  # those who have said something come before newcomers, who would take the places of the slowest
-            self.parking.call_at(time.monotonic() + TURN_S, self._watch)
-        else:
-            self._watch()
+            # Those who have said something come before newcomers, who would take the places of the slowest.
+            return TURN_S if self._ready and self._waiting.in_the_way() is not None else 0.0
 
     def _watch(self) -> None:
-        if self._accepting:
-            self.parking.watch(self.sock.fileno())
+        with self._lock:
+            if self._accepting:
+                self.parking.watch(self.sock.fileno())
 
     def _made_room(self, error: OSError) -> bool:
         """Out of descriptors: what is half open has to give, here too."""
         with self._lock:
-            stillest = self._waiting.stillest()
+            first = self._waiting.first_to_go()
         if self.tells("this machine"):
             log.error("no room for another connection: %s; raise the limit (ulimit -n)", error.strerror)
-        if stillest is not None:
-            stillest.end("silent for longest, and the process has no descriptor left")
-        return stillest is not None
+        if first is not None:
+            first.end("silent for longest, and the process has no descriptor left")
+        return first is not None
 
     def _greet(self, sock: socket.socket, address: Any) -> None:
-        sock.setblocking(False)
-        without_delay(sock)
-        one = HalfOpen(self, sock, address_of(sock, address), time.monotonic() + self._handshake_s)
+        try:
+            sock.setblocking(False)
+            without_delay(sock)
+            one = HalfOpen(self, sock, address_of(sock, address), time.monotonic() + self._handshake_s)
+        except BaseException:
+            sock.close()
+            raise
         with self._lock:
             in_the_way = self._waiting.in_the_way()
         if in_the_way is not None:
@@ -157,6 +173,9 @@ class Listener:
         with self._lock:
             self._waiting.enter(one, one.origin)
             first, self._ticking = not self._ticking, True
+            closed = self._closed
+        if closed:  # on another thread, which has perhaps ended those who were here before
+            one.end("the host is closing")
         try:
             one.begin()
         except (OSError, ValueError) as error:  # the kernel watches no more of them: that must not shut the door
@@ -187,9 +206,15 @@ class Listener:
             if self._stepping >= STEP_THREADS:
                 return
             self._stepping += 1
-        self._workers.submit(self._take_steps)
+        try:
+            self._workers.submit(self._take_steps)
+        except RuntimeError as error:
+            with self._lock:
+                self._stepping -= 1
+            one.end(f"there is no thread for it: {error}")
 
     def _take_steps(self) -> None:
+        """On a thread of the door's, as long as somebody has said something."""
         while True:
             with self._lock:
                 one = self._next()
@@ -201,9 +226,13 @@ class Listener:
                 first, self._looking = not self._looking and self.tls is not None, True
             if first:
                 self.parking.call_at(time.monotonic() + LOOK_S, self._look_at_readers)
-            one.step()
-            with self._lock:
-                self._walking.pop(one, None)
+            try:
+                one.step()
+            except Exception:  # a thread that is lost here would be lost to everybody
+                one.fail("a step of the handshake with %s failed here")
+            finally:
+                with self._lock:
+                    self._walking.pop(one, None)
 
     def _next(self) -> "HalfOpen | None":
         """With the lock held: whose turn it is. An origin that has its share of the threads waits for one of these."""

@@ -6,18 +6,18 @@ import os
 import socket
 import stat
 import struct
-from ipaddress import IPv6Address, ip_address
+from ipaddress import IPv6Address
 from pathlib import Path
 from typing import Any, Final
 
 from ...errors import ConfigurationError
+from ...validators.networks import ip_of, sender_of
 from .uri import UNIX, Listen
 
 __all__ = ["address_of", "close_socket", "heard", "is_ours", "open_socket", "origin_of"]
 
 BACKLOG: Final = 512
 _BYTES_RECEIVED: Final = 128  # where that stands in tcp_info
-IPV6_SITE_BITS: Final = 64  # whoever has one IPv6 address has all of its /64
 
 _WHAT_NOW: Final = {
     errno.EADDRINUSE: "is another host running there? Stop it, or take another port; port 0 takes any that is free",
@@ -141,10 +141,4 @@ def heard(sock: socket.socket) -> int:
 
 def origin_of(ip: str) -> str:
     """Whom to count together: an IPv4 address, the /64 of an IPv6 one, a Unix socket's process."""
-    try:
-        address = ip_address(ip)
-    except ValueError:
-        return ip
-    if address.version == 4:
-        return ip
-    return f"{IPv6Address(int(address) >> IPV6_SITE_BITS << IPV6_SITE_BITS)}/{IPV6_SITE_BITS}"
+    return ip if ip_of(ip) is None else sender_of(ip)

@@ -289,6 +289,6 @@ def _objection(certificate: x509.Certificate) -> str:
             return "it is not made for hosts (serverAuth)"
     except x509.ExtensionNotFound:
         pass
-    except ValueError:
+    except Exception:  # ValueError mostly; but x509.UnsupportedGeneralNameType, for one, is none
         return "its extensions cannot be read"
     return ""

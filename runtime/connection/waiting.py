@@ -60,17 +60,16 @@ class WaitingRoom(Generic[T]):
 
     def in_the_way(self) -> T | None:
         """Who has to go before anybody else can come; None while there is room."""
-        if len(self._places) < self._most:
-            return None
-        sizes = {origin: sum(map(len, stages.values())) for origin, stages in self._crowds.items()}
-        crowded = max(sizes.values())
-        crowds = [crowd for origin, size in sizes.items() if size == crowded for crowd in self._crowds[origin].values()]
-        most = max(map(len, crowds))
-        return min((next(iter(crowd)) for crowd in crowds if len(crowd) == most), key=self._turns.__getitem__)
+        return None if len(self._places) < self._most else self.first_to_go()
 
-    def stillest(self) -> T | None:
-        """Who has to go where it is not the number that is the limit."""
-        return min(self._turns, key=self._turns.__getitem__, default=None)
+    def first_to_go(self) -> T | None:
+        """Who has to go where there is no room for another reason; None: nobody is here."""
+        sizes = {origin: sum(map(len, stages.values())) for origin, stages in self._crowds.items()}
+        crowded = max(sizes.values(), default=0)
+        crowds = [crowd for origin, size in sizes.items() if size == crowded for crowd in self._crowds[origin].values()]
+        most = max(map(len, crowds), default=0)
+        stillest = (next(iter(crowd)) for crowd in crowds if len(crowd) == most)
+        return min(stillest, key=self._turns.__getitem__, default=None)
 
     def first(self) -> T | None:
         """Who came first of those that are here."""

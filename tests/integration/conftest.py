@@ -5,13 +5,19 @@ from pathlib import Path
 
 import emporion
 import pytest
-from emporion.tests.harbour import Harbour, Library, listening, open_host
+from emporion.tests.harbour import Ears, Harbour, Library, listening, open_host
 
 
 @pytest.fixture(scope="module")
 def host() -> Iterator[emporion.Host]:
     with open_host() as host:
         yield host
+
+
+@pytest.fixture
+def ears() -> Iterator[Ears]:
+    with listening() as ears:
+        yield ears
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """Where a host listens, what its URIs say, and what it sees of its clients: IPv4, IPv6, both, and behind NAT."""
 
 import socket
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -11,17 +10,11 @@ import pytest
 from emporion.errors import ConfigurationError
 from emporion.runtime.connection.ports import address_of
 from emporion.runtime.connection.uri import CLEAR, UNIX, URI, Listen
-from emporion.tests.harbour import PASSPHRASE, WORKER, Ears, Library, listening
+from emporion.tests.harbour import PASSPHRASE, WORKER, Ears, Library
 from emporion.validators.connection import Connection, ConnectionValidator
 from emporion.validators.connection.verifiers import Verifiers
 
 VERIFIERS = Verifiers([PASSPHRASE], iterations=4096)
-
-
-@pytest.fixture
-def ears() -> Iterator[Ears]:
-    with listening() as ears:
-        yield ears
 
 
 class Desk:

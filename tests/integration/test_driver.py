@@ -442,6 +442,36 @@ def test_a_call_that_comes_together_with_an_answer_is_served() -> None:
         assert answer.call == 1
 
 
+def test_a_connection_that_nobody_can_read_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system has no thread to give: who is at the other end must not wait for ever."""
+    with against_raw() as (peer, raw):
+        until(lambda: peer.driver._watched, "the selector does not watch")
+        monkeypatch.setattr(peer.driver._workers, "submit", _no_thread)
+
+        raw.send(Call(1, 2, DIRECTORY, Op.CALL, "root", [], Body([])))
+
+        assert peer.end_heard.wait(PATIENCE_S)
+        assert "no thread" in str(peer.ends[0])
+
+
+def test_a_connection_whose_calls_nobody_can_serve_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    with against_raw() as (peer, raw):
+        asking = in_thread(lambda: peer.call(5, Op.CALL, "add", (), {}))
+        call = raw.receive()
+        assert isinstance(call, Call)
+        monkeypatch.setattr(peer.driver._workers, "submit", _no_thread)
+
+        raw.send(Result(call.call, Body([1])), Call(1, 2, DIRECTORY, Op.CALL, "root", [], Body([])))
+
+        assert asking.result() == 1, "what had come had come"
+        assert peer.end_heard.wait(PATIENCE_S)
+        assert "no thread" in str(peer.ends[0])
+
+
+def _no_thread(job: Any) -> None:
+    raise RuntimeError("can't start new thread")
+
+
 # --- threads ---------------------------------------------------------------------------------------------------------
 
 

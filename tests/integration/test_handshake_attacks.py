@@ -5,7 +5,6 @@ import hmac
 import logging
 import sys
 from collections import Counter
-from collections.abc import Iterator
 from contextlib import closing
 from hashlib import sha256
 from types import FrameType
@@ -26,7 +25,7 @@ from emporion.runtime.connection.handshake_messages import (
     encode,
 )
 from emporion.runtime.connection.tls import server_context
-from emporion.tests.harbour import PASSPHRASE, Ears, in_thread, listening, until
+from emporion.tests.harbour import PASSPHRASE, Ears, in_thread, until
 from emporion.tests.strangers import RIGHT, Shop, Stranger, Wire, fake_host, reason_in
 from emporion.validators.connection import Connection, ConnectionValidator, Credentials
 from emporion.validators.connection.verifiers import Verifiers
@@ -59,12 +58,6 @@ SCHEMES = {"scram": (ConnectionValidator(), RIGHT), "own": (OwnScheme(), OWN_IDE
 @pytest.fixture(scope="module", params=PLACES, ids=["plain", "tls"])
 def place(request: pytest.FixtureRequest) -> str:
     return str(request.param)
-
-
-@pytest.fixture
-def ears() -> Iterator[Ears]:
-    with listening() as ears:
-        yield ears
 
 
 def open_here(place: str, validator: ConnectionValidator | None = None) -> emporion.Host:

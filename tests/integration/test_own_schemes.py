@@ -2,14 +2,14 @@
 
 import hmac
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from hashlib import sha256
 from typing import Any
 
 import emporion
 import pytest
 from emporion.errors import ConfigurationError, ConnectionDenied, DenyReason
-from emporion.tests.harbour import PASSPHRASE, Ears, listening
+from emporion.tests.harbour import PASSPHRASE, Ears
 from emporion.tests.strangers import Shop
 from emporion.validators.connection import Connection, ConnectionValidator
 from emporion.validators.connection.verifiers import Verifiers
@@ -17,12 +17,6 @@ from emporion.validators.verdict import Verdict, deny
 
 VERIFIERS = Verifiers([PASSPHRASE], iterations=4096)
 PLACES = ["emporion+tcp://127.0.0.1:0", "127.0.0.1:0"]
-
-
-@pytest.fixture
-def ears() -> Iterator[Ears]:
-    with listening() as ears:
-        yield ears
 
 
 @pytest.fixture(params=PLACES, ids=["plain", "tls"])

@@ -14,7 +14,7 @@ from typing import Any
 import emporion
 import pytest
 from emporion import ConfigurationError, ConnectionDenied, DenyReason, VerifierFile, Verifiers
-from emporion.tests.harbour import Ears, in_thread, listening
+from emporion.tests.harbour import Ears, in_thread
 from emporion.tests.unit.test_preparation import REFUSED, TAKEN
 from emporion.tests.unit.test_verifier_file import DAMAGE, add, empty
 from emporion.validators.connection.scram import DIGEST_BYTES, Keys, client_proof
@@ -49,12 +49,6 @@ def who(host: emporion.Host, passphrase: Any, **options: Any) -> str | None:
     except ConnectionDenied as denied:
         assert denied.reason is DenyReason.SECURITY
         return "-"
-
-
-@pytest.fixture
-def ears() -> Iterator[Ears]:
-    with listening() as ears:
-        yield ears
 
 
 @pytest.fixture
@@ -133,6 +127,23 @@ def test_passphrases_are_changed_from_many_threads_while_clients_come(ears: Ears
             f"{name}-{n}" for name in range(4) for n in range(5)
         }
     assert not [record for record in ears.records if record.levelno >= logging.ERROR]
+
+
+@pytest.mark.parametrize("in_file", [False, True], ids=["in memory", "in a file"])
+def test_a_change_within_a_change_is_an_error_and_waits_for_nobody(in_file: bool, file: VerifierFile) -> None:
+    with opened(file if in_file else Verifiers({"nora": "of nora"}, iterations=FEW)) as host:
+
+        def meddle(now: Verifiers) -> Verifiers:
+            host.set_allowed_identifications({"otto": "of otto"})
+            return now
+
+        def meddling() -> None:
+            with pytest.raises(ConfigurationError, match="changes nothing by itself"):
+                host.set_allowed_identifications(meddle)
+
+        in_thread(meddling)()
+        host.set_allowed_identifications(lambda now: now.added("of otto", "otto"))
+        assert (who(host, "of nora"), who(host, "of otto")) == ("nora", "otto")
 
 
 def test_what_a_host_goes_by_changes_its_form_while_it_runs(file: VerifierFile) -> None:

@@ -1,5 +1,7 @@
 """Making certificates, reading hostile ones, and the validator that goes by them: without a socket."""
 
+import errno
+import os
 import random
 import stat
 from datetime import UTC, datetime, timedelta
@@ -8,9 +10,10 @@ from typing import Any
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.x509.oid import ExtendedKeyUsageOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
 from emporion.errors import ConfigurationError, DenyReason, ProtocolError
 from emporion.runtime.connection.certificates import (
     Issued,
@@ -139,6 +142,29 @@ def test_keys_are_private_and_nothing_is_overwritten(tmp_path: Path) -> None:
         save(NORA, Path())
     with pytest.raises(ConfigurationError, match="cannot write"):
         save(NORA, tmp_path / "nowhere" / "nora.pem")
+
+
+def test_half_a_file_is_not_left_in_the_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", full)
+        with pytest.raises(ConfigurationError, match="No space left"):
+            save(NORA, tmp_path / "nora.pem")
+    assert list(tmp_path.iterdir()) == []
+    save(NORA, tmp_path / "nora.pem")
+
+
+def test_a_host_starts_with_names_that_cannot_be_read(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """An address of X.400, which OpenSSL leaves alone. The log says so, and that is all."""
+    odd = x509.UnrecognizedExtension(ExtensionOID.SUBJECT_ALTERNATIVE_NAME, bytes.fromhex("3002a300"))
+    now, name = datetime.now(UTC), NORA.certificate.subject
+    builder = x509.CertificateBuilder(name, name, NORA.key.public_key(), 1, now, now + timedelta(days=1), [])
+    builder = builder.add_extension(odd, critical=False)
+    key = save(Issued(builder.sign(NORA.key, hashes.SHA256()), NORA.key), tmp_path / "odd.pem")
+    assert server_context(TLS(certificate=tmp_path / "odd.pem", key=key))
+    assert "its extensions cannot be read" in caplog.text
 
 
 def test_no_key_is_left_behind_when_its_certificate_cannot_be_written(tmp_path: Path) -> None:

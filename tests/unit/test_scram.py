@@ -5,6 +5,7 @@ from base64 import b64decode
 from dataclasses import replace
 
 import pytest
+from emporion.validators.connection import scram
 from emporion.validators.connection.scram import (
     Exchange,
     auth_message,
@@ -12,6 +13,7 @@ from emporion.validators.connection.scram import (
     proves,
     server_signature,
     stretch,
+    stretch_once,
 )
 
 # RFC 7677, section 3: user "user", password "pencil".
@@ -71,7 +73,25 @@ def test_what_a_host_keeps_does_not_reveal_the_client_key() -> None:
 
 
 def test_stretching_again_costs_nothing() -> None:
-    assert stretch("pencil", SALT, 5000) is stretch("pencil", SALT, 5000)
+    keys = stretch_once("pencil", SALT, 5000)
+    assert stretch_once("pencil", SALT, 5000) is keys == stretch("pencil", SALT, 5000)
+
+
+def test_what_is_stretched_otherwise_is_another_question() -> None:
+    questions = [("pencil", SALT, 5000), ("pencil", SALT, 5001), ("pencils", SALT, 5000), ("pencil", SALT + b"x", 5000),
+                 ("il", SALT + b"penc", 5000), ("xpencil", SALT, 5000), ("0 " + "pencil", SALT, 5000)]
+    assert [stretch_once(*question) for question in questions] == [stretch(*question) for question in questions]
+
+
+def test_keys_are_kept_without_the_passphrase_that_they_were_made_of() -> None:
+    """Under a digest of fixed length: what stands there could not be typed in by whoever finds it."""
+    before = set(scram._stretched._known)
+    keys = stretch_once("stands nowhere else", SALT, 4096)
+    ((asked, kept),) = [item for item in scram._stretched._known.items() if item[0] not in before]
+    assert kept is keys
+    assert type(asked) is bytes and len(asked) == 32
+    assert all(b"stands" not in value for value in (asked, keys.client, keys.stored, keys.server))
+
 
 
 def test_sixteen_bytes_of_a_challenge_depend_on_the_channel_and_on_the_client() -> None:

@@ -94,11 +94,11 @@ def test_a_first_byte_is_progress_and_the_next_ones_are_none() -> None:
     assert waiting.in_the_way() == "a1"
 
 
-def test_clocks_ask_for_who_came_first_and_full_machines_for_who_is_stillest() -> None:
-    waiting = room(9, ("a", 2), ("b", 1))
+def test_clocks_ask_for_who_came_first_and_full_machines_for_who_is_stillest_where_the_crowd_is() -> None:
+    waiting = room(9, ("b", 1), ("a", 2))
     waiting.moved_on("a1")
-    assert (waiting.first(), waiting.stillest()) == ("a1", "a2")
-    assert (room(1).first(), room(1).stillest()) == (None, None)
+    assert (waiting.first(), waiting.first_to_go()) == ("b1", "a2")
+    assert (room(1).first(), room(1).first_to_go()) == (None, None)
 
 
 def test_an_origin_is_what_one_attacker_has_for_nothing() -> None:

@@ -4,6 +4,7 @@ import logging
 import socket
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -163,6 +164,98 @@ def _until_closed(pool: Workers) -> None:
     until_s = time.monotonic() + PATIENCE_S
     while not pool._closed and time.monotonic() < until_s:
         time.sleep(0.001)
+
+
+def test_an_idle_thread_keeps_nothing_of_its_jobs() -> None:
+    pool = Workers(1, "test")
+    kept = []
+    for _ in range(2):
+        done = threading.Event()
+        job = partial(done.set)
+        kept.append(weakref.ref(job))
+        pool.submit(job)
+        del job
+        assert done.wait(PATIENCE_S)
+        _until_idle(pool)
+
+    assert [one() for one in kept] == [None, None]
+    pool.close()
+
+
+@pytest.fixture
+def no_more_threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """What stands in it begins the names of threads that the system does not start."""
+    unwanted: list[str] = []
+    start = threading.Thread.start
+
+    def refuse(thread: threading.Thread) -> None:
+        if thread.name.startswith(tuple(unwanted)):
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    yield unwanted
+    unwanted.clear()
+
+
+def test_a_thread_that_cannot_be_started_takes_no_place(no_more_threads: list[str]) -> None:
+    pool = Workers(1, "test")
+    done = threading.Event()
+    no_more_threads.append("test")
+    for _ in range(3):
+        with pytest.raises(RuntimeError):
+            pool.submit(done.set)
+    no_more_threads.clear()
+
+    pool.submit(done.set)
+
+    assert done.wait(PATIENCE_S)
+    pool.close()
+
+
+def _busy(pool: Workers) -> threading.Event:
+    """Keep a thread busy until what this gives is set."""
+    begun, go_on = threading.Event(), threading.Event()
+
+    def job() -> None:
+        begun.set()
+        go_on.wait(PATIENCE_S)
+
+    pool.submit(job)
+    assert begun.wait(PATIENCE_S)
+    return go_on
+
+
+def test_a_job_without_a_thread_of_its_own_waits_for_one_that_is_busy(no_more_threads: list[str]) -> None:
+    pool = Workers(2, "test")
+    go_on, done = _busy(pool), threading.Event()
+    no_more_threads.append("test")
+
+    pool.submit(done.set)
+
+    assert pool.pressed
+    go_on.set()
+    assert done.wait(PATIENCE_S)
+    pool.close()
+
+
+def test_what_nobody_can_look_at_is_served_in_turn(no_more_threads: list[str]) -> None:
+    pool = Workers(1, "test")
+    go_on, served, looked = _busy(pool), threading.Event(), threading.Event()
+    no_more_threads.append("test-reader")
+    for _ in range(workers_module.READERS):
+        pool.submit_reading(served.set, looked.set)
+    no_more_threads.clear()
+    go_on.set()
+    assert served.wait(PATIENCE_S)
+    assert not looked.is_set()
+
+    go_on = _busy(pool)
+    pool.submit_reading(served.set, looked.set)
+
+    assert looked.wait(PATIENCE_S), "a reader that never was has its place"
+    go_on.set()
+    pool.close()
 
 
 def test_a_job_may_close_its_own_pool() -> None:

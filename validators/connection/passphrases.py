@@ -23,6 +23,7 @@ class Passphrases:
             ConfigurationError: Passphrases that could never be right, a file that cannot be used.
         """
         self._lock = threading.Lock()
+        self._changing = 0  # the thread that is at it
         self._source = _read(given, None)
         self.current()
 
@@ -47,21 +48,31 @@ class Passphrases:
         gives those to come, which go into the file where they are in one; no other change comes between.
 
         Raises:
-            ConfigurationError: As above, or a callable where there are no verifiers. What held before still holds.
+            ConfigurationError: As above, a callable where there are no verifiers, or one that changes them by itself.
+                What held before still holds.
         """
+        if self._changing == threading.get_ident():  # it would wait for itself
+            raise ConfigurationError("what changes the passphrases gives the new ones, and changes nothing by itself")
         with self._lock:
-            source = self._source
-            if isinstance(given, Verifiers | VerifierFile) or not callable(given):
-                following = _read(given, source)
-                if isinstance(following, VerifierFile):
-                    following.current()
-                self._source = following
-            elif isinstance(source, VerifierFile):
-                source.update(given)
-            else:
-                if source is None:
-                    raise ConfigurationError("this host has no passphrases that could be changed: give it a list")
-                self._source = _checked(given(source))
+            self._changing = threading.get_ident()
+            try:
+                self._change(given)
+            finally:
+                self._changing = 0
+
+    def _change(self, given: GivenPassphrases | Callable[[Verifiers], Verifiers]) -> None:
+        source = self._source
+        if isinstance(given, Verifiers | VerifierFile) or not callable(given):
+            following = _read(given, source)
+            if isinstance(following, VerifierFile):
+                following.current()
+            self._source = following
+        elif isinstance(source, VerifierFile):
+            source.update(given)
+        elif source is None:
+            raise ConfigurationError("this host has no passphrases that could be changed: give it a list")
+        else:
+            self._source = _checked(given(source))
 
 
 def _read(given: GivenPassphrases, before: Verifiers | VerifierFile | None) -> Verifiers | VerifierFile | None:

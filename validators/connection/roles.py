@@ -121,7 +121,8 @@ def raised(step: str, error: BaseException, connection: Connection, *, of: str =
     """The verdict on what a step raised: `ConnectionDenied` denies with its code; all else is told to the operator with
     its traceback, also what is no `Exception`, for whoever quits has not said yes."""
     if isinstance(error, ConnectionDenied):
-        return deny(error.reason, error.text)
+        code = error.reason if type(error.reason) is DenyReason else DenyReason.UNSPECIFIED
+        return deny(code, str(error.text))
     stack = "".join(traceback.format_tb(error.__traceback__))
     # The exception's text may quote the peer: escaped and cut, it cannot write lines of its own into the log.
     what = "".join(traceback.format_exception_only(error)).strip()

@@ -8,10 +8,11 @@ import hmac
 import unicodedata
 from base64 import b64encode
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Final
 
 from precis_i18n import get_profile
+
+from ..remembered import Remembered
 
 __all__ = [
     "BOUND",
@@ -31,6 +32,7 @@ __all__ = [
     "proves",
     "server_signature",
     "stretch",
+    "stretch_once",
 ]
 
 DIGEST_BYTES: Final = 32  # SHA-256
@@ -94,13 +96,25 @@ class Keys:
     server: bytes
 
 
-# Kept, so that a client pays for the stretching once per process and host; 32 hosts are plenty, and a bound.
-@lru_cache(maxsize=32)
 def stretch(passphrase: str, salt: bytes, iterations: int) -> Keys:
     """Derive the keys of a prepared passphrase: PBKDF2-HMAC-SHA256, then an HMAC for each (RFC 5802, section 3)."""
     salted = hashlib.pbkdf2_hmac("sha256", passphrase.encode(), salt, iterations)
     client = hmac.digest(salted, b"Client Key", "sha256")
     return Keys(client, hashlib.sha256(client).digest(), hmac.digest(salted, b"Server Key", "sha256"))
+
+
+# So that a client pays for the stretching once per process and host; 32 hosts are plenty, and a bound.
+_stretched: Final[Remembered[bytes, Keys]] = Remembered(32)
+
+
+def stretch_once(passphrase: str, salt: bytes, iterations: int) -> Keys:
+    """As `stretch`, for a client: the keys are kept, for the life of the process; the passphrase is not.
+
+    What stands in its place is its SHA-256, salted: who can read this process can try passphrases against it.
+    """
+    # The numbers end where the blanks are, and tell where the salt ends: no two questions are spelled alike.
+    asked = b"%d %d " % (iterations, len(salt)) + salt + passphrase.encode()
+    return _stretched.get(hashlib.sha256(asked).digest(), lambda: stretch(passphrase, salt, iterations))
 
 
 def auth_message(

@@ -17,7 +17,7 @@ from .scram import (
     client_proof,
     prepare,
     server_signature,
-    stretch,
+    stretch_once,
 )
 from .verifiers import Verifier, Verifiers
 
@@ -244,4 +244,4 @@ def _keys(identity: Credentials, challenge: Any) -> Keys | None:
         raise ConnectionDenied(DenyReason.SECURITY, text)
     if not identity.passphrase:
         return None
-    return stretch(identity.passphrase, challenge.salt, challenge.iterations)
+    return stretch_once(identity.passphrase, challenge.salt, challenge.iterations)

@@ -216,9 +216,7 @@ def _keys(where: str, passphrase: str, salt: bytes, iterations: int) -> Keys:
         prepared = prepare(passphrase)
     except ValueError as error:
         raise ConfigurationError(f"{where} has {error}") from None
-    # Past the cache: a host must not keep client keys.
-    keys: Keys = stretch.__wrapped__(prepared, salt, iterations)
-    return keys
+    return stretch(prepared, salt, iterations)  # never kept: a host must not have client keys
 
 
 def _index(verifiers: Iterable[Verifier]) -> dict[str, Verifier]:
