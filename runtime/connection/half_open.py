@@ -6,11 +6,12 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 from ...errors import ConnectionDenied, EmporionError, ProtocolError
 from ...validators.connection import Connection
 from ..events import one_line
+from ..workers import Parking
 from .handshake import HostHandshake, denial
 from .ports import heard, origin_of
 from .tls_faults import PLAIN_ALERT, TLS_HELLO, client_fault
@@ -18,9 +19,9 @@ from .tls_transport import TLSTransport
 from .transport import PlainTransport, Transport
 
 if TYPE_CHECKING:
-    from .listener import Listener
+    from .tls import HostTLS
 
-__all__ = ["HalfOpen"]
+__all__ = ["Door", "HalfOpen"]
 
 log = logging.getLogger("emporion.connection")
 T = TypeVar("T")
@@ -31,13 +32,46 @@ READ_BYTES: Final = 8 * 1024  # one step of the handshake is at most 4 KiB
 MOST_HEARD: Final = 128 * 1024
 
 
+class Door(Protocol):
+    """What a half-open connection asks of whoever accepted it."""
+
+    parking: Parking
+    tls: "HostTLS | None"
+
+    @property
+    def handshake(self) -> Callable[[Connection], HostHandshake]:
+        """Makes the host's half for a connection."""
+        ...
+
+    @property
+    def admitted(self) -> Callable[[Transport, Connection, HostHandshake], None]:
+        """Takes a connection whose handshake is done."""
+        ...
+
+    def ready(self, one: "HalfOpen") -> None:
+        """`one` has said something: it gets a thread in turn."""
+        ...
+
+    def moved_on(self, one: "HalfOpen") -> None:
+        """`one` has completed a step: others go before it now."""
+        ...
+
+    def forget(self, one: "HalfOpen") -> None:
+        """`one` is over, or has been let in."""
+        ...
+
+    def tells(self, origin: str) -> bool:
+        """Whether the log has a line for one more that is refused; if not, it is counted, and told of later."""
+        ...
+
+
 class HalfOpen:
     """One connection before it is let in. `until_s` is its deadline on the clock of `time.monotonic`."""
 
-    def __init__(self, listener: "Listener", sock: socket.socket, address: tuple[str, int], until_s: float) -> None:
+    def __init__(self, door: Door, sock: socket.socket, address: tuple[str, int], until_s: float) -> None:
         self.until_s = until_s
         self.origin = origin_of(address[0])
-        self._listener = listener
+        self._door = door
         self._sock = sock
         self._fd = sock.fileno()
         self._lock = threading.Lock()
@@ -55,11 +89,11 @@ class HalfOpen:
         """Wait for the client's first bytes."""
         with self._lock:
             if not self._over:
-                self._listener.parking.add(self._fd, self._readable)
-                self._listener.parking.watch(self._fd)
+                self._door.parking.add(self._fd, self._readable)
+                self._door.parking.watch(self._fd)
 
     def _readable(self) -> None:
-        self._listener.ready(self)
+        self._door.ready(self)
 
     def end(self, why: str) -> None:
         """Close it; from any thread, idempotent. `why`, if any, goes to the log."""
@@ -68,10 +102,10 @@ class HalfOpen:
                 return
             self._over = True
             in_step = self._in_step
-            self._listener.parking.remove(self._fd)
+            self._door.parking.remove(self._fd)
         self._connection.closed = True
-        self._listener.forget(self)
-        if why and self._listener.tells(self.origin):
+        self._door.forget(self)
+        if why and self._door.tells(self.origin):
             log.info("closed %s before it was let in: %s", self._connection.where, one_line(why, 300))
         with contextlib.suppress(OSError):
             if in_step:  # the step has the descriptor in its hands: its number must not become another socket's
@@ -81,7 +115,7 @@ class HalfOpen:
 
     def fail(self, what: str) -> None:
         """Close it for what is being handled, which is this end's own fault: the log has `what`, and the traceback."""
-        if self._listener.tells(self.origin):  # strangers who know how to bring it about must not fill the disk either
+        if self._door.tells(self.origin):  # strangers who know how to bring it about must not fill the disk either
             log.exception(what, self._connection.where)
         self.end("this end failed")
 
@@ -114,7 +148,7 @@ class HalfOpen:
         with self._lock:
             self._in_step = False
             if more and not self._over:
-                self._listener.parking.watch(self._fd)
+                self._door.parking.watch(self._fd)
             if not self._over or self._let_in:
                 return
         with contextlib.suppress(OSError):
@@ -125,8 +159,8 @@ class HalfOpen:
         if self._handshake is None:
             if not self._encrypted():
                 return False
-            self._handshake = self._listener.handshake(self._connection)
-            self._handshake.tells = lambda: self._listener.tells(self.origin)
+            self._handshake = self._door.handshake(self._connection)
+            self._handshake.tells = lambda: self._door.tells(self.origin)
         while True:
             try:
                 data = self._read(lambda: self._sock.recv(READ_BYTES))
@@ -141,13 +175,13 @@ class HalfOpen:
             try:
                 answer = self._handshake.receive(data)
             except ProtocolError:
-                if self._listener.tls is not None or not data.startswith(TLS_HELLO):
+                if self._door.tls is not None or not data.startswith(TLS_HELLO):
                     raise
                 self._refuse("it speaks TLS, and this host does not: its URI begins with emporion+tcp://", PLAIN_ALERT)
                 return True
             if answer:
                 self._sock.sendall(answer)  # less than any socket's buffer: it does not wait, or raises
-                self._listener.moved_on(self)
+                self._door.moved_on(self)
             if self._handshake.failed is not None:
                 self.end("")  # the handshake has logged why
                 return True
@@ -157,7 +191,7 @@ class HalfOpen:
 
     def _encrypted(self) -> bool:
         """Whether TLS is up, where it is wanted."""
-        tls = self._listener.tls
+        tls = self._door.tls
         if tls is None:
             return True
         if not isinstance(self._sock, ssl.SSLSocket):
@@ -175,7 +209,7 @@ class HalfOpen:
             # OpenSSL tells who speaks TLS by an alert, and says nothing to who does not.
             self._refuse(client_fault(error), PLAIN_ALERT if error.reason == "WRONG_VERSION_NUMBER" else b"")
             return False
-        self._listener.moved_on(self)
+        self._door.moved_on(self)
         try:
             self._connection.certificate = tls.client_certificate(self._sock)
         except ConnectionDenied as denied:
@@ -201,7 +235,7 @@ class HalfOpen:
         with self._lock:
             # Where the peer has sent a reset this closes the socket, and somebody new has its number at once: the
             # selector must have forgotten it before, or it would forget them.
-            self._listener.parking.remove(self._fd)
+            self._door.parking.remove(self._fd)
             self._fd = -1
         sock = context.wrap_socket(self._sock, server_side=True, do_handshake_on_connect=False,
                                    suppress_ragged_eofs=True)
@@ -209,14 +243,14 @@ class HalfOpen:
             self._sock = sock
             if not self._over:
                 self._fd = sock.fileno()
-                self._listener.parking.add(self._fd, self._readable)
+                self._door.parking.add(self._fd, self._readable)
 
     def _refuse(self, why: str, answer: bytes = b"") -> None:
         """Deny a client whose TLS is not as it should be, before it has said anything.
 
         `answer` goes into the TLS connection where there is one; `PLAIN_ALERT` is what TLS itself would say.
         """
-        if self._listener.tells(self.origin):
+        if self._door.tells(self.origin):
             log.warning("denied %s: %s", self._connection.where, one_line(why, 500))
         with contextlib.suppress(OSError, ValueError):
             if answer == PLAIN_ALERT:
@@ -230,13 +264,13 @@ class HalfOpen:
             if self._over:
                 return
             self._over = self._let_in = True
-        self._listener.forget(self)
-        self._listener.parking.remove(self._fd)
+        self._door.forget(self)
+        self._door.parking.remove(self._fd)
         transport: Transport = (
             TLSTransport(self._sock) if isinstance(self._sock, ssl.SSLSocket) else PlainTransport(self._sock)
         )
         try:
-            self._listener.admitted(transport, self._connection, handshake)
+            self._door.admitted(transport, self._connection, handshake)
         except BaseException:
             self._connection.closed = True
             transport.close()

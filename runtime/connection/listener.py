@@ -199,7 +199,6 @@ class Listener:
     # --- what they say ------------------------------------------------------------------------------------------
 
     def ready(self, one: "HalfOpen") -> None:
-        """`one` has said something: it gets a thread in turn."""
         with self._lock:
             self._waiting.heard(one)
             self._ready[one] = None
@@ -252,7 +251,6 @@ class Listener:
             self.parking.call_at(time.monotonic() + LOOK_S, self._look_at_readers)
 
     def moved_on(self, one: "HalfOpen") -> None:
-        """`one` has completed a step: others go before it now."""
         with self._lock:
             self._waiting.moved_on(one)
 
@@ -264,7 +262,6 @@ class Listener:
     # --- what the log tells -------------------------------------------------------------------------------------
 
     def tells(self, origin: str) -> bool:
-        """Whether the log has a line for one more that is refused; if not, it is counted, and told of later."""
         with self._lock:
             first = self._lines.blank and not self._closed
             told = self._lines.spend(origin)
