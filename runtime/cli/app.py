@@ -114,6 +114,7 @@ def send(
     ca: given.TrustedCA = None,
     certificate: given.Certificate = None,
     key: given.CertificateKey = None,
+    any_host: given.Unverified = False,
     timeout: given.Timeout = None,
     anonymous: given.Anonymous = False,
     debug: given.Debug = False,
@@ -139,6 +140,7 @@ def send(
             passphrase=proved,
             login=login,
             tls=for_tls(certificate, key, ca),
+            verify_host=not any_host,
             accept=accept,
             timeout_s=timeout,
         )

@@ -12,7 +12,7 @@ __all__ = [
     "Folder", "HostNames", "Identity", "Into", "Iterations", "Json", "Judge", "KeyFile", "Label", "LogFormat", "Login",
     "LoginsFile", "Method", "Name", "NewCertificate", "NewKey", "Open", "PassphraseFile", "Policy", "PrivateKey", "Raw",
     "Reached", "Removed", "RemovedToo", "Replace", "Sender", "Setting", "Signed", "StateDir", "Target", "Timeout",
-    "TrustedCA", "VerifierFile", "Verifiers", "Version", "What", "Why",
+    "TrustedCA", "Unverified", "VerifierFile", "Verifiers", "Version", "What", "Why",
 ]  # fmt: skip
 
 
@@ -128,6 +128,10 @@ Accept = Annotated[
 ]
 Login = Annotated[str | None, typer.Option(metavar="NAME", help="Whose passphrase it is.")]
 TrustedCA = Annotated[Path | None, typer.Option("--ca", metavar="FILE", help="Who signs the host's certificate.")]
+Unverified = Annotated[
+    bool,
+    typer.Option("--any-host", metavar="", help="Do without a proof that the host is the right one (verify_host=False)."),
+]
 Timeout = Annotated[float | None, typer.Option(metavar="SECONDS", help="For connecting, and for the call.")]
 
 # --- key, sign

@@ -41,6 +41,7 @@ def send_agent(
     passphrase: str | None,
     login: str | None,
     tls: TLS | None,
+    verify_host: bool,
     accept: list[str] | None,
     timeout_s: float | None,
 ) -> None:
@@ -64,6 +65,7 @@ def send_agent(
         mobile_code=True,
         code_validator=validator,
         tls=tls,
+        verify_host=verify_host,
         timeout_s=timeout_s,
     ) as hosted:
         begun_s = time.perf_counter()

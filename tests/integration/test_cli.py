@@ -337,6 +337,17 @@ def test_rules_of_the_operators_own_decide_who_may_connect(folder: Path, tmp_pat
     failed(wrong, "by_host")
 
 
+def test_a_host_that_nothing_proves_is_asked_only_by_who_says_so(folder: Path) -> None:
+    anybody = serve(folder, *TAVERN_OPTIONS, "--anonymous")
+    try:
+        bare = Served(anybody.process, anybody.uri.partition("?")[0], anybody.log)
+        whoami = ("--call", "whoami", "--anonymous")
+        failed(send(bare, folder, *whoami), "verify_host=False")
+        assert send(bare, folder, *whoami, "--any-host").stdout.splitlines()[0] == "result  None"
+    finally:
+        assert ended(anybody) == 0
+
+
 def test_the_passphrase_of_a_login_makes_the_identity(tavern: Served, folder: Path, tmp_path: Path) -> None:
     file = secret(tmp_path / "secret", "with: colons")
     done = send(tavern, folder, "--call", "whoami", "--login", "otto", "--passphrase-file", str(file))
