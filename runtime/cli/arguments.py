@@ -130,7 +130,7 @@ Login = Annotated[str | None, typer.Option(metavar="NAME", help="Whose passphras
 TrustedCA = Annotated[Path | None, typer.Option("--ca", metavar="FILE", help="Who signs the host's certificate.")]
 Unverified = Annotated[
     bool,
-    typer.Option("--any-host", metavar="", help="Do without a proof that the host is the right one (verify_host=False)."),
+    typer.Option("--any-host", metavar="", help="Do without a proof of who the host is (verify_host=False)."),
 ]
 Timeout = Annotated[float | None, typer.Option(metavar="SECONDS", help="For connecting, and for the call.")]
 
