@@ -89,7 +89,10 @@ def made_there(value: object, module: str, namespace: Namespace) -> bool:
         return cls.__module__ == module
     if issubclass(cls, type):
         return value.__module__ == module
-    return cls is FunctionType and value.__globals__ is namespace and value.__module__ == module  # type: ignore[attr-defined]
+    if cls is not FunctionType:
+        return False
+    assert isinstance(value, FunctionType)
+    return value.__globals__ is namespace and value.__module__ == module
 
 
 def mixed(namespace: Namespace, listed: Namespace, module: str) -> str | None:

@@ -78,7 +78,7 @@ def capture(obj: object) -> object:
     cls: type = type(obj)
     if isinstance(obj, BaseException):
         args, fields = exception_fields(obj)
-        return args, cls.__getstate__(obj), fields  # type: ignore[call-arg]
+        return args, cls.__getstate__(obj), fields  # type: ignore[call-arg]  # of the class: unbound
     _check_plain(cls)
     if issubclass(cls, tuple):
         return _contents(obj, cls)

@@ -67,9 +67,9 @@ class Window:
 
 def check_seconds(where: str, seconds: object) -> float:
     """`seconds`, if it is a positive number; else a `ConfigurationError`."""
-    if type(seconds) not in (int, float) or not 0 < seconds < float("inf"):  # type: ignore[operator]
+    if not isinstance(seconds, int | float) or isinstance(seconds, bool) or not 0 < seconds < float("inf"):
         raise ConfigurationError(f"{where}: a positive number of seconds is needed")
-    return seconds  # type: ignore[return-value]
+    return seconds
 
 
 def check_clock(block: str, clock: Callable[[], float]) -> Callable[[], float]:

@@ -254,9 +254,9 @@ class Session:
         """
         kind = type(message)
         if kind is Result or kind is Fault or kind is Code:
-            return self._answer(message, blobs)  # type: ignore[arg-type]
+            return self._answer(message, blobs)  # type: ignore[arg-type]  # as `kind` says
         if kind is Call or kind is NeedCode:
-            return self._question(Asked(message, blobs, _NOWHERE, codec, size))  # type: ignore[arg-type]
+            return self._question(Asked(message, blobs, _NOWHERE, codec, size))  # type: ignore[arg-type]  # likewise
         return self._notice(message)
 
     def _notice(self, message: Message) -> Delivery:

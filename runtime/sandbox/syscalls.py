@@ -186,9 +186,9 @@ def _library() -> Any:
     """
     names = {"c": None, "seccomp": _SONAME}
     finder = ctypes.util.find_library
-    ctypes.util.find_library = names.get  # type: ignore[assignment]
+    ctypes.util.find_library = names.get  # type: ignore[assignment]  # what is asked of it here, it answers
     try:
-        import pyseccomp  # type: ignore[import-untyped]
+        import pyseccomp  # type: ignore[import-untyped]  # it ships no types
     except ImportError as error:
         raise SandboxUnavailable(f"pyseccomp is missing ({error}): pip install pyseccomp") from error
     except OSError as error:

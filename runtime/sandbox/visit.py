@@ -295,7 +295,7 @@ def prepare() -> None:
 def warm_up() -> None:
     """In a spare, before its last wall: a small visit, so that the pages a visit writes to are its own already."""
     host, agent = Peer("the visit"), Mobile(_WARM_GOODS, "warm", "Warm", {"seen": []})
-    host.mobile_out = lambda obj: agent  # type: ignore[method-assign]
+    host.mobile_out = lambda obj: agent  # type: ignore[method-assign]  # of this one recording
     codec = next(iter(CODECS.values()))
     said: list[Message] = [
         Provide([("warm", _WARM["warm"], _warm_code[0])]),

@@ -57,10 +57,10 @@ def _zone(zone: tzinfo | None) -> Item:
     if zone is None:
         return None
     if type(zone) is timezone:
-        offset, *name = zone.__getinitargs__()  # type: ignore[attr-defined]  # (offset,) or (offset, name)
+        offset, *name = zone.__getinitargs__()  # type: ignore[attr-defined]  # for pickle: (offset,) or (offset, name)
         return [offset // _MICROSECOND, _writable(name[0])] if name else offset // _MICROSECOND
     if type(zone) in _ZONES:
-        key: str | None = zone.key  # type: ignore[attr-defined]
+        key: str | None = zone.key  # type: ignore[attr-defined]  # all in _ZONES have one
         if key is not None and _ZONE_KEY.fullmatch(key):
             return str(key)
     raise ValueError(f"a time with the zone {zone!r}: use datetime.timezone or a named zoneinfo.ZoneInfo")

@@ -274,7 +274,7 @@ def record(folder: Path = FOLDER) -> None:
     """Let real agents visit a real host, and write down what they say to each other."""
     with agents_module() as module, open_host() as host:
         overheard = _Overheard(host._jails.of(Isolation()))
-        host._jails._jailers[_key(Isolation())] = overheard  # type: ignore[assignment]
+        host._jails._jailers[_key(Isolation())] = overheard  # type: ignore[assignment]  # has what a host uses of one
         uri = host.register(Stage(), "stage", code_validator=anything_goes, isolation=Isolation())
         with emporion.connect(uri, passphrase="pw", mobile_code=True) as proxy:
             for scene in SCENES:

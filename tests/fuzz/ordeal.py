@@ -50,7 +50,7 @@ class Ordeal:
         self._real.start()
         self._puppets = PuppetJailer(self._real)
         weak = Isolation(os=False)  # a puppet has no process to hold
-        host._jails._jailers[_key(weak)] = self._puppets  # type: ignore[assignment]
+        host._jails._jailers[_key(weak)] = self._puppets  # type: ignore[assignment]  # has what a host uses of one
         self._ears = _Ears()
         self._thread_errors: list[str] = []
         uri = host.register(self._stage, "stage", code_validator=anything_goes, isolation=weak, limits=LIMITS)

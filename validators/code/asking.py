@@ -151,7 +151,7 @@ def broken(reason: str, *, fault: bool = False) -> Undecided:
 
 def settled(answer: Answer) -> Verdict:
     """What an answer comes to for who has to act on it."""
-    return answer if type(answer) is Verdict else answer.verdict  # type: ignore[union-attr]
+    return answer.verdict if isinstance(answer, Undecided) else answer
 
 
 def is_block(validator: Validator) -> bool:

@@ -118,7 +118,7 @@ class Patterns(Attributes):
     def visit_Match(self, node: ast.Match) -> ast.AST:
         return cast(ast.AST, self.contents(node))
 
-    visit_match_case = visit_MatchSingleton = visit_MatchSequence = visit_MatchOr = visit_Match  # type: ignore[assignment]
+    visit_match_case = visit_MatchSingleton = visit_MatchSequence = visit_MatchOr = visit_Match  # type: ignore[assignment]  # of several nodes
 
     def visit_MatchValue(self, node: ast.MatchValue) -> ast.AST:
         self._only_public(node.value)

@@ -57,11 +57,11 @@ def may_private(target: object, name: str) -> bool:
     if kind in PURE or not is_risky(name) or is_pure(kind):
         return True
     if issubclass(kind, type):
-        own = is_own_class(target)  # type: ignore[arg-type]
+        own = is_own_class(target)  # type: ignore[arg-type]  # a class, by `kind`
         providers = (*class_mro(target), *class_mro(kind))  # a class also answers with its metaclass's names
     elif kind is super:
-        start = class_mro(target.__self_class__)  # type: ignore[attr-defined]
-        providers = start[start.index(target.__thisclass__) + 1 :]  # type: ignore[attr-defined]
+        start = class_mro(target.__self_class__)  # type: ignore[attr-defined]  # a super(), by `kind`
+        providers = start[start.index(target.__thisclass__) + 1 :]  # type: ignore[attr-defined]  # likewise
         own = True
     else:
         own = is_own_class(kind) or is_own_function(target) or is_own_module(target)

@@ -4,7 +4,7 @@
 next module's ``re.compile("abc")`` gives. Keys of the exact type cannot lie. Importing this module is what mends.
 """
 
-import _strptime  # type: ignore[import-not-found]
+import _strptime  # type: ignore[import-not-found]  # private: no stub has it
 import dataclasses
 import fractions
 import functools
@@ -19,6 +19,11 @@ from .facade import Frozen
 from .ownership import may_store
 
 __all__: list[str] = []
+
+# What is mended here are private names, which no stub has. A Python without one of them fails as this is imported.
+_dataclasses: Any = dataclasses
+_re: Any = re
+_typing: Any = typing
 
 
 def _exact(value: Any) -> Any:
@@ -39,18 +44,18 @@ def _with_exact(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _mend_re() -> None:
-    compile_pattern = re._compile  # type: ignore[attr-defined]
+    compile_pattern = _re._compile
 
     def compile_exact(pattern: Any, flags: Any) -> Any:
         return compile_pattern(pattern, flags if type(flags) is int else operator.index(flags))
 
-    re._compile = compile_exact  # type: ignore[attr-defined]
+    _re._compile = compile_exact
     for name in ("_compile_repl", "_compile_template"):  # until and since Python 3.12
         if hasattr(re, name):
             setattr(re, name, _with_exact(getattr(re, name)))
 
     # From Python 3.12 on, C keeps the cached function once it has used it; what it caches comes from this one.
-    parse_template = re._parser.parse_template  # type: ignore[attr-defined]
+    parse_template = _re._parser.parse_template
 
     def parse_exact(source: Any, pattern: Any) -> Any:
         if _exact(source) is not source:
@@ -58,12 +63,12 @@ def _mend_re() -> None:
         return parse_template(source, pattern)
 
     if hasattr(re, "_compile_template"):
-        re._parser.parse_template = parse_exact  # type: ignore[attr-defined]
+        _re._parser.parse_template = parse_exact
 
     def missing(cls: Any, value: Any) -> Any:
         return super(re.RegexFlag, cls)._missing_(_exact(value))  # it is kept under this value
 
-    re.RegexFlag._missing_ = classmethod(missing)  # type: ignore[assignment]
+    _re.RegexFlag._missing_ = classmethod(missing)
 
 
 def _call_alias(self: Any, *arguments: Any, **keywords: Any) -> Any:
@@ -83,7 +88,7 @@ def _call_alias(self: Any, *arguments: Any, **keywords: Any) -> Any:
 
 def _mend_typing() -> None:
     """Without its caches: their keys are any objects at all."""
-    typing._BaseGenericAlias.__call__ = _call_alias  # type: ignore[attr-defined]
+    _typing._BaseGenericAlias.__call__ = _call_alias
     for owner in [typing, *vars(typing).values()]:
         if not hasattr(owner, "__dict__") or (isinstance(owner, types.ModuleType) and owner is not typing):
             continue
@@ -109,4 +114,4 @@ if hasattr(fractions, "_hash_algorithm"):  # since Python 3.12: its keys are num
     fractions._hash_algorithm = fractions._hash_algorithm.__wrapped__
 _strptime._strptime = _with_exact(_strptime._strptime)
 # One for all fields without metadata, and behind a view that gives its dict away.
-dataclasses._EMPTY_METADATA = types.MappingProxyType(Frozen({}))  # type: ignore[attr-defined]
+_dataclasses._EMPTY_METADATA = types.MappingProxyType(Frozen({}))

@@ -107,7 +107,7 @@ def may_store(target: object) -> bool:
     if kind in PURE or is_pure(kind):
         return True
     if issubclass(kind, type):
-        return is_own_class(target)  # type: ignore[arg-type]
+        return is_own_class(target)  # type: ignore[arg-type]  # a class, by `kind`
     if kind is types.FunctionType:
         return is_own_function(target)
     if kind is types.ModuleType:
@@ -118,7 +118,7 @@ def may_store(target: object) -> bool:
 
 def require_own_class(cls: object, what: str) -> None:
     """Raise TypeError unless an agent made `cls`: `what` would alter it."""
-    if not (issubclass(type(cls), type) and is_own_class(cls)):  # type: ignore[arg-type]
+    if not (issubclass(type(cls), type) and is_own_class(cls)):  # type: ignore[arg-type]  # a class, by its type
         raise TypeError(f"{what} alters the class it is given: it takes a class of your own, not {describe(cls)}")
 
 
@@ -137,7 +137,7 @@ def describe(value: object) -> str:
     if issubclass(kind, type):
         return f"class {type.__dict__['__name__'].__get__(value)!r}"
     if kind in (types.FunctionType, types.BuiltinFunctionType):
-        return f"function {value.__name__!r}"  # type: ignore[attr-defined]
+        return f"function {value.__name__!r}"  # type: ignore[attr-defined]  # a function, by `kind`
     return f"{type.__dict__['__name__'].__get__(kind)!r} object"
 
 

@@ -36,7 +36,7 @@ def maker_of(obj: object) -> tuple[bool, object]:
     if issubclass(kind, type):
         return True, class_dict(obj).get("__module__")
     if kind is types.FunctionType:
-        return True, obj.__globals__.get(MARK, obj.__module__)  # type: ignore[attr-defined]
+        return True, obj.__globals__.get(MARK, obj.__module__)  # type: ignore[attr-defined]  # a function, by `kind`
     return issubclass(kind, Enum), class_dict(kind).get("__module__")
 
 
@@ -44,7 +44,7 @@ def label_of(obj: object) -> str:
     """The qualified name of a class, a function, or an instance's class."""
     kind = type(obj)
     if kind is types.FunctionType:
-        return obj.__qualname__  # type: ignore[no-any-return, attr-defined]
+        return obj.__qualname__  # type: ignore[no-any-return, attr-defined]  # a function, by `kind`
     label: str = type.__dict__["__qualname__"].__get__(obj if issubclass(kind, type) else kind)
     return label
 

@@ -64,5 +64,5 @@ def _only_for(cls: type, function: Any) -> Callable[..., Any]:
         return function(self, *arguments, **keywords)
 
     del method.__wrapped__
-    _HELD.add(method)  # type: ignore[arg-type]
+    _HELD.add(method)  # type: ignore[arg-type]  # `wraps` gives a type of its own
     return method

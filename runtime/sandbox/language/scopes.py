@@ -116,7 +116,7 @@ class _Builder:
 
     def _comprehension(self, node: ast.AST, scope: Scope) -> None:
         inner = self._open(node, scope)
-        first: ast.comprehension = node.generators[0]  # type: ignore[attr-defined]
+        first: ast.comprehension = node.generators[0]  # type: ignore[attr-defined]  # four kinds of nodes have it
         self._later([first.iter], scope)  # the first iterable is evaluated outside
         for child in ast.iter_child_nodes(node):
             if child is first:
@@ -144,7 +144,7 @@ def _bind(node: ast.AST, scope: Scope) -> None:
     elif isinstance(node, ast.MatchMapping) and node.rest is not None:
         scope.assigned.add(node.rest)
     elif type(node).__name__ in ("TypeVar", "ParamSpec", "TypeVarTuple"):
-        scope.assigned.add(node.name)  # type: ignore[attr-defined]
+        scope.assigned.add(node.name)  # type: ignore[attr-defined]  # of Python 3.12
 
 
 def _bind_walrus(node: ast.NamedExpr, scope: Scope) -> None:

@@ -46,6 +46,7 @@ def check_field_name(name: Any) -> str:
     return name
 
 
+_PRIVATE: Final[Any] = dataclasses  # names that no stub has
 _OPTIONS: Final = frozenset(
     "init repr eq order unsafe_hash frozen match_args kw_only slots weakref_slot".split()
 )
@@ -84,7 +85,7 @@ def _resolve(text: str, namespace: Mapping[str, Any]) -> Any:
     if found is typing.ClassVar or found is dataclasses.KW_ONLY:
         return found
     if found is dataclasses.InitVar:
-        return dataclasses.InitVar[_Text(text)]  # type: ignore[misc]
+        return dataclasses.InitVar[_Text(text)]  # type: ignore[misc]  # no type: a text that stands for one
     return _Text(text)
 
 
@@ -211,13 +212,13 @@ def replace(instance: Any, /, **changes: Any) -> Any:
     _require_instance(instance, "replace")
     for field in type(instance).__dataclass_fields__.values():
         kind = field._field_type
-        if kind is dataclasses._FIELD_CLASSVAR:  # type: ignore[attr-defined]
+        if kind is _PRIVATE._FIELD_CLASSVAR:
             continue
         if not field.init and field.name in changes:
             raise ValueError(f"field {field.name} is declared with init=False, it cannot be specified with replace()")
         if not field.init or field.name in changes:
             continue
-        if kind is dataclasses._FIELD_INITVAR and field.default is dataclasses.MISSING:  # type: ignore[attr-defined]
+        if kind is _PRIVATE._FIELD_INITVAR and field.default is dataclasses.MISSING:
             raise ValueError(f"InitVar {field.name!r} must be specified with replace()")
         changes[field.name] = getattr(instance, field.name)
     return type(instance)(**changes)

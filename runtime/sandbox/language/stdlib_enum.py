@@ -24,7 +24,7 @@ class _AgentEnumType(enum.EnumType):
             return super().__call__(value, **options)
         if cls._member_map_:
             # Not by way of `EnumType`, which asks again whether there are members: that table is the agent's to alter.
-            return cls.__new__(cls, (value, *names))  # type: ignore[call-arg, arg-type]
+            return cls.__new__(cls, (value, *names))  # type: ignore[call-arg, arg-type]  # Enum.__new__ looks members up
         if len(names) > 1:
             raise TypeError("write one list of names: Enum('Color', ['RED', 'GREEN'])")
         checked = _checked_names(names[0] if names else options.pop("names"))
@@ -60,14 +60,14 @@ class IntEnum(enum.IntEnum, Enum, metaclass=_AgentEnumType):
     """`enum.IntEnum` for agents."""
 
     __str__ = enum.IntEnum.__str__
-    __format__ = enum.IntEnum.__format__  # type: ignore[assignment]
+    __format__ = enum.IntEnum.__format__  # type: ignore[assignment]  # int's, as the library has it
 
 
 class StrEnum(enum.StrEnum, Enum, metaclass=_AgentEnumType):
     """`enum.StrEnum` for agents."""
 
     __str__ = enum.StrEnum.__str__
-    __format__ = enum.StrEnum.__format__  # type: ignore[assignment]
+    __format__ = enum.StrEnum.__format__  # type: ignore[assignment]  # str's, likewise
 
     @staticmethod
     def _generate_next_value_(name: str, start: int, count: int, last_values: list[str]) -> str:
@@ -86,7 +86,7 @@ class IntFlag(enum.IntFlag, Flag, metaclass=_AgentEnumType, boundary=enum.KEEP):
     """`enum.IntFlag` for agents."""
 
     __str__ = enum.IntFlag.__str__
-    __format__ = enum.IntFlag.__format__  # type: ignore[assignment]
+    __format__ = enum.IntFlag.__format__  # type: ignore[assignment]  # int's, likewise
 
 
 for _cls in (Enum, IntEnum, StrEnum, Flag, IntFlag):

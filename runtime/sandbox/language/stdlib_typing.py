@@ -20,7 +20,8 @@ from .watched import read
 __all__ = ["get_type_hints"]
 
 _MOST_CHARACTERS: Final = 2_000  # of one annotation: the parser's memory grows with it, and with how deep it nests
-_TYPING_ALIAS: Final = typing._GenericAlias  # type: ignore[attr-defined]
+_PRIVATE: Final[Any] = typing  # names that no stub has
+_TYPING_ALIAS: Final = _PRIVATE._GenericAlias
 _TRUE_ANNOTATIONS: Final[Any] = type.__dict__["__annotations__"].__get__  # noqa: RUF063  (no agent's code runs)
 
 _Namespaces = Sequence[Mapping[str, Any]]
@@ -52,7 +53,7 @@ def get_type_hints(obj: Any, globalns: Any = None, localns: Any = None, include_
         raise TypeError(f"get_type_hints() takes a function or class of your own, not {describe(obj)}")
     if include_extras:
         return hints
-    return {name: typing._strip_annotations(hint) for name, hint in hints.items()}  # type: ignore[attr-defined]
+    return {name: _PRIVATE._strip_annotations(hint) for name, hint in hints.items()}
 
 
 def _add(hints: dict[str, Any], annotations: Mapping[str, Any], spaces: _Namespaces) -> None:
