@@ -8,7 +8,7 @@ import pytest
 from emporion.errors import ProtocolError, ValueNotPortable
 from emporion.runtime.wire.kinds import Kind
 from emporion.runtime.wire.raised import is_bearable
-from emporion.tests.unit.test_values import Agent, Spoon, decode, refuse, trip
+from emporion.tests.rows import Agent, Spoon, decode, refuse, trip
 
 
 @pytest.mark.parametrize("value", [
