@@ -40,7 +40,7 @@ def anything_goes(name: str, module: str | None, address: tuple[str, int] | None
     return True
 
 
-class Library:
+class Shelf:
     """Modules in files of their own, importable by whoever has their folder on `sys.path`."""
 
     def __init__(self, folder: Path) -> None:
@@ -145,9 +145,9 @@ def open_host(**options: Any) -> emporion.Host:
 class Harbour:
     """A host with stages, and clients that come to them."""
 
-    def __init__(self, host: emporion.Host, library: Library, ears: Ears) -> None:
+    def __init__(self, host: emporion.Host, shelf: Shelf, ears: Ears) -> None:
         self.host = host
-        self.library = library
+        self.shelf = shelf
         self.ears = ears
         self._open: list[Any] = []
 
@@ -210,7 +210,7 @@ def in_thread(work: Callable[[], Any]) -> Callable[[], Any]:
 
 def neighbours(harbour: Harbour) -> Callable[[], None]:
     """Benign agents of another client, at work from now on; gives what ends them and checks that each came home."""
-    agent = harbour.library.agent(WORKER)
+    agent = harbour.shelf.agent(WORKER)
     proxy = harbour.stage(lambda visitor: (visitor.work(), visitor)[1])
     assert proxy.go(agent).done  # its zygote is up, its code is here
     enough = threading.Event()

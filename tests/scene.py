@@ -21,7 +21,7 @@ from emporion.errors import EmporionError
 from emporion.runtime.client import ClientPeer
 from emporion.runtime.options import Isolation, Limits
 from emporion.runtime.wire.messages import Body, Code, NeedCode
-from emporion.tests.harbour import ANSWER_S, Harbour, Library, in_thread, listening, open_host
+from emporion.tests.harbour import ANSWER_S, Harbour, Shelf, in_thread, listening, open_host
 
 WAYS: Final = {
     "both walls": Isolation(),
@@ -140,7 +140,7 @@ class Scene:
         self.harbour = harbour
         self.canary = canary
         self.listener = listener
-        self.agent = harbour.library.agent(PLAIN)
+        self.agent = harbour.shelf.agent(PLAIN)
         self.stages: dict[str, Any] = {}
         self.neighbours: list[Desk] = []
         self.waiting: list[Any] = []
@@ -149,7 +149,7 @@ class Scene:
     def open(self, way: str, isolation: Isolation) -> None:
         """A stage, and beside it another client's agent in the same kind of process."""
         desk = Desk(MARKS["neighbour"])
-        neighbour = self.harbour.library.agent(STAYING, MARKS["neighbour"])
+        neighbour = self.harbour.shelf.agent(STAYING, MARKS["neighbour"])
         staying = self.harbour.stage(lambda visitor: visitor.work(desk) and None, isolation=isolation,
                                      limits=Limits(wall_s=10 * ANSWER_S))
         self.neighbours.append(desk)
@@ -198,11 +198,11 @@ def open_scene(modules: Path) -> Iterator[Scene]:
     canary = folder / "canary.txt"
     canary.write_text(MARKS["canary"])
     os.environ["EMPORION_TEST_SECRET"] = MARKS["environment"]
-    library = Library(modules)
+    shelf = Shelf(modules)
     with socket.create_server(("127.0.0.1", 0)) as listener, listening() as ears:
         listener.setblocking(False)
         with open_host() as host:
-            harbour = Harbour(host, library, ears)
+            harbour = Harbour(host, shelf, ears)
             scene = Scene(harbour, canary, listener)
             for way, isolation in WAYS.items():
                 scene.open(way, isolation)
@@ -212,6 +212,6 @@ def open_scene(modules: Path) -> Iterator[Scene]:
             for result in scene.waiting:
                 result()  # they were undisturbed to the end
             harbour.close()
-    library.close()
+    shelf.close()
     del os.environ["EMPORION_TEST_SECRET"]
     shutil.rmtree(folder)

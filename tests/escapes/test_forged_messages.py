@@ -13,7 +13,7 @@ import emporion
 import pytest
 from emporion.errors import AgentError, LimitExceeded, VisitEnded
 from emporion.runtime.options import Isolation, Limits
-from emporion.tests.harbour import Harbour, Library, listening, open_host, until
+from emporion.tests.harbour import Harbour, Shelf, listening, open_host, until
 
 AGENT: Final = """
 import os, socket, struct, time
@@ -75,17 +75,17 @@ def host() -> Iterator[emporion.Host]:
 
 @pytest.fixture
 def harbour(host: emporion.Host, tmp_path: Path) -> Iterator[Harbour]:
-    library = Library(tmp_path)
+    shelf = Shelf(tmp_path)
     with listening() as ears:
-        harbour = Harbour(host, library, ears)
+        harbour = Harbour(host, shelf, ears)
         yield harbour
         harbour.close()
-        library.close()
+        shelf.close()
 
 
 def attack(harbour: Harbour, body: str, *, shop: Shop | None = None, after: str = "give back", **limits: Any) -> Any:
     """Let an agent do `body` where only the operating system holds it; then see that the host is well."""
-    agent = harbour.library.agent(AGENT.replace("BODY", indent(dedent(body), " " * 8)))
+    agent = harbour.shelf.agent(AGENT.replace("BODY", indent(dedent(body), " " * 8)))
     wares = shop or Shop()
 
     def play(visitor: Any, attacks: bool) -> Any:
@@ -151,9 +151,9 @@ def test_what_is_not_exposed_does_not_exist(harbour: Harbour, asks: str) -> None
 def test_numbers_lead_to_nothing_of_another_visit(harbour: Harbour) -> None:
     """Two visits at once; the second tries every number that the first could have got."""
     mine, theirs = Shop(), Shop()
-    inner = harbour.library.agent(AGENT.replace("BODY", " " * 8 + "return shop.look()"))
+    inner = harbour.shelf.agent(AGENT.replace("BODY", " " * 8 + "return shop.look()"))
     body = "return sorted({said(n, Op.CALL, 'look') for n in range(number + 1, 300)})"
-    outer = harbour.library.agent(AGENT.replace("BODY", indent(body, " " * 8)))
+    outer = harbour.shelf.agent(AGENT.replace("BODY", indent(body, " " * 8)))
     found = []
 
     def guess(visitor: Any) -> None:
@@ -344,7 +344,7 @@ def test_foreign_names_can_not_forge_a_line_in_a_log(harbour: Harbour) -> None:
         driver.post(Output("x\\nroot", "one\\ntwo\\x1b[2J\\n"))
         """
     shown = []
-    agent = harbour.library.agent(AGENT.replace("BODY", indent(dedent(body), " " * 8)))
+    agent = harbour.shelf.agent(AGENT.replace("BODY", indent(dedent(body), " " * 8)))
 
     def play(visitor: Any) -> None:
         visitor.attack(Shop())

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import emporion
 import pytest
-from emporion.tests.harbour import Ears, Harbour, Library, listening, open_host
+from emporion.tests.harbour import Ears, Harbour, Shelf, listening, open_host
 
 
 @pytest.fixture(scope="module")
@@ -22,9 +22,9 @@ def ears() -> Iterator[Ears]:
 
 @pytest.fixture
 def harbour(host: emporion.Host, tmp_path: Path) -> Iterator[Harbour]:
-    library = Library(tmp_path)
+    shelf = Shelf(tmp_path)
     with listening() as ears:
-        harbour = Harbour(host, library, ears)
+        harbour = Harbour(host, shelf, ears)
         yield harbour
         harbour.close()
-        library.close()
+        shelf.close()

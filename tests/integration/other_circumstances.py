@@ -66,8 +66,8 @@ def refuse_namespaces() -> None:
 def hide_libseccomp() -> None:
     """Put an empty file in the place of the library, which this process has loaded already."""
     lines = Path("/proc/self/maps").read_text().splitlines()
-    library = next(line.split()[-1] for line in lines if "libseccomp" in line)
-    call("mount", b"/dev/null", library.encode(), None, BIND, None)
+    shelf = next(line.split()[-1] for line in lines if "libseccomp" in line)
+    call("mount", b"/dev/null", shelf.encode(), None, BIND, None)
 
 
 def refuse_prctl(option: int) -> None:

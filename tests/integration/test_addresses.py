@@ -10,7 +10,7 @@ import pytest
 from emporion.errors import ConfigurationError
 from emporion.runtime.connection.ports import address_of
 from emporion.runtime.connection.uri import CLEAR, UNIX, URI, Listen
-from emporion.tests.harbour import PASSPHRASE, WORKER, Ears, Library
+from emporion.tests.harbour import PASSPHRASE, WORKER, Ears, Shelf
 from emporion.validators.connection import Connection, ConnectionValidator
 from emporion.validators.connection.verifiers import Verifiers
 
@@ -128,9 +128,9 @@ def test_a_dual_stack_host_sees_ipv4_clients_by_their_ipv4_address_everywhere(
         return True
 
     open_host = emporion.Host(f"{scheme}[::]:0", passphrases=VERIFIERS, connection_validator=validator)
-    with closing(Library(tmp_path)) as library, open_host as host:
+    with closing(Shelf(tmp_path)) as shelf, open_host as host:
         uri = host.register(Desk(), "desk", code_validator=judge)
-        agent = library.agent(WORKER)
+        agent = shelf.agent(WORKER)
         for way, seen in (("127.0.0.1", "127.0.0.1"), ("::1", "::1")):
             with emporion.connect(at(uri, way), passphrase=PASSPHRASE, mobile_code=True) as desk:
                 ip, port = desk.address()

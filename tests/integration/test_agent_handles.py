@@ -35,7 +35,7 @@ class Agent:
 
 
 def test_shared_references_and_cycles_survive_the_whole_journey(harbour: Harbour) -> None:
-    agent = harbour.library.agent(
+    agent = harbour.shelf.agent(
         """
         class Node:
             pass
@@ -72,7 +72,7 @@ def test_shared_references_and_cycles_survive_the_whole_journey(harbour: Harbour
 
 
 def test_two_agents_of_one_call_share_what_they_shared_at_home(harbour: Harbour) -> None:
-    module = harbour.library.module(PAIR)
+    module = harbour.shelf.module(PAIR)
     basket = module.Basket()
     first, second = module.Agent(basket), module.Agent(basket)
     first.friend, second.friend = second, first
@@ -92,7 +92,7 @@ def test_two_agents_of_one_call_share_what_they_shared_at_home(harbour: Harbour)
 
 
 def test_one_object_of_a_visit_is_one_handle(harbour: Harbour) -> None:
-    module = harbour.library.module(PAIR)
+    module = harbour.shelf.module(PAIR)
 
     def play(visitor: Any) -> Any:
         assert visitor.itself() is visitor
@@ -109,7 +109,7 @@ def test_one_object_of_a_visit_is_one_handle(harbour: Harbour) -> None:
 
 
 def test_a_handle_reads_writes_and_calls_what_is_public(harbour: Harbour) -> None:
-    agent = harbour.library.agent(
+    agent = harbour.shelf.agent(
         """
         class Agent:
             colour = "red"
@@ -141,7 +141,7 @@ def test_a_handle_reads_writes_and_calls_what_is_public(harbour: Harbour) -> Non
 
 @pytest.mark.parametrize("use", ["call", "read", "write", "return"])
 def test_a_handle_of_a_call_that_is_over_has_ended(harbour: Harbour, use: str) -> None:
-    module = harbour.library.module(PAIR)
+    module = harbour.shelf.module(PAIR)
     kept: list[Any] = []
 
     def play(visitor: Any = None) -> Any:
@@ -171,7 +171,7 @@ def test_a_handle_of_a_call_that_is_over_has_ended(harbour: Harbour, use: str) -
 
 def test_an_agent_may_meet_the_agent_of_a_later_answer(harbour: Harbour) -> None:
     """A hosted method asks its caller back; what the answer brings joins the same visit."""
-    module = harbour.library.module(PAIR)
+    module = harbour.shelf.module(PAIR)
 
     class Desk:
         @emporion.expose
@@ -188,7 +188,7 @@ def test_an_agent_may_meet_the_agent_of_a_later_answer(harbour: Harbour) -> None
 
 
 def test_a_callback_sees_the_agent_as_it_is_now(harbour: Harbour) -> None:
-    module = harbour.library.module(PAIR)
+    module = harbour.shelf.module(PAIR)
     seen = []
 
     class Desk:
@@ -208,7 +208,7 @@ def test_a_callback_sees_the_agent_as_it_is_now(harbour: Harbour) -> None:
 
 
 def test_an_exception_may_carry_the_agent_as_it_is_now(harbour: Harbour) -> None:
-    module = harbour.library.module(PAIR)
+    module = harbour.shelf.module(PAIR)
 
     def play(visitor: Any) -> Any:
         visitor.put("apple")

@@ -12,7 +12,7 @@ from emporion.tests.shop import Shop
 
 
 def test_caller_is_the_sender_also_where_the_agent_asks(harbour: Harbour) -> None:
-    agent = harbour.library.agent("class Agent:\n    def ask(self, desk):\n        return desk.who()\n")
+    agent = harbour.shelf.agent("class Agent:\n    def ask(self, desk):\n        return desk.who()\n")
 
     class Desk:
         @emporion.expose
@@ -31,7 +31,7 @@ def test_caller_is_the_sender_also_where_the_agent_asks(harbour: Harbour) -> Non
 
 
 def test_what_an_agent_prints_reaches_its_sender_in_order(harbour: Harbour) -> None:
-    agent = harbour.library.agent(
+    agent = harbour.shelf.agent(
         """
         class Agent:
             def talk(self, desk):
@@ -62,7 +62,7 @@ def test_what_an_agent_prints_reaches_its_sender_in_order(harbour: Harbour) -> N
 
 
 def test_an_agent_reaches_what_is_exposed_and_nothing_else(harbour: Harbour) -> None:
-    agent = harbour.library.agent("class Agent:\n    def pry(self, shop):\n        return shop.open_till()\n")
+    agent = harbour.shelf.agent("class Agent:\n    def pry(self, shop):\n        return shop.open_till()\n")
 
     class Till(Shop):
         def open_till(self) -> int:
@@ -73,7 +73,7 @@ def test_an_agent_reaches_what_is_exposed_and_nothing_else(harbour: Harbour) -> 
 
 
 def test_a_synchronized_object_serves_one_at_a_time_agents_too(harbour: Harbour) -> None:
-    agent = harbour.library.agent("class Agent:\n    def knock(self, room):\n        return room.go()\n")
+    agent = harbour.shelf.agent("class Agent:\n    def knock(self, room):\n        return room.go()\n")
     inside = threading.Lock()
     met = threading.Event()
 
@@ -97,7 +97,7 @@ def test_a_synchronized_object_serves_one_at_a_time_agents_too(harbour: Harbour)
 
 
 def test_an_agent_may_await_a_hosted_coroutine(harbour: Harbour) -> None:
-    agent = harbour.library.agent("class Agent:\n    def ask(self, desk):\n        return desk.later(2)\n")
+    agent = harbour.shelf.agent("class Agent:\n    def ask(self, desk):\n        return desk.later(2)\n")
 
     class Desk:
         @emporion.expose

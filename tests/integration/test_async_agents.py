@@ -60,7 +60,7 @@ class Shop:
 
 
 def asked(harbour: Harbour, play: Any, **options: Any) -> Any:
-    return harbour.stage(play, **options).go(harbour.library.agent(SOURCE))
+    return harbour.stage(play, **options).go(harbour.shelf.agent(SOURCE))
 
 
 def test_a_hosted_method_gets_the_result_of_an_async_method(harbour: Harbour) -> None:

@@ -15,7 +15,7 @@ from emporion.errors import (
 )
 from emporion.runtime.events import VisitOver
 from emporion.runtime.options import Limits
-from emporion.tests.harbour import ANSWER_S, WORKER, Harbour, Library, in_thread, neighbours
+from emporion.tests.harbour import ANSWER_S, WORKER, Harbour, Shelf, in_thread, neighbours
 
 
 def work(visitor: Any) -> Any:
@@ -128,9 +128,9 @@ class Desk:
 
 @pytest.fixture(scope="module")
 def bad_module(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    library = Library(tmp_path_factory.mktemp("bad"))
-    yield library.module(BAD)
-    library.close()
+    shelf = Shelf(tmp_path_factory.mktemp("bad"))
+    yield shelf.module(BAD)
+    shelf.close()
 
 
 @pytest.mark.parametrize(
@@ -199,7 +199,7 @@ def test_capabilities_that_were_let_go_do_not_count(harbour: Harbour, bad_module
 
 
 def test_lines_beyond_the_limit_are_dropped_and_that_is_said(harbour: Harbour) -> None:
-    agent = harbour.library.agent(
+    agent = harbour.shelf.agent(
         """
         class Agent:
             def work(self):
@@ -228,7 +228,7 @@ def test_what_an_agent_raises_is_told_with_its_traceback_and_the_host_goes_on(
     with pytest.raises(AgentError, match="ValueError: sold out") as raised:
         harbour.stage(play).go(bad_module.Agent())
     assert 'raise ValueError("sold out")' in raised.value.traceback or "in work" in raised.value.traceback
-    assert harbour.stage(work).go(harbour.library.agent(WORKER)) == 499500
+    assert harbour.stage(work).go(harbour.shelf.agent(WORKER)) == 499500
 
 
 def test_endless_recursion_is_the_agents_own_error(harbour: Harbour, bad_module: Any) -> None:
@@ -237,7 +237,7 @@ def test_endless_recursion_is_the_agents_own_error(harbour: Harbour, bad_module:
 
 
 def test_an_agent_and_a_host_that_call_each_other_for_ever_are_stopped(harbour: Harbour) -> None:
-    agent = harbour.library.agent(
+    agent = harbour.shelf.agent(
         """
         class Agent:
             def bounce(self, wall):
@@ -293,7 +293,7 @@ def test_a_setstate_that_asks_for_its_own_handle_is_stopped(harbour: Harbour) ->
             return visitor.work()
 
     proxy = harbour.connect(harbour.register(Shop()))
-    agent = harbour.library.agent(
+    agent = harbour.shelf.agent(
         """
         class Agent:
             def __init__(self, shop):
@@ -310,7 +310,7 @@ def test_a_setstate_that_asks_for_its_own_handle_is_stopped(harbour: Harbour) ->
     )
     with pytest.raises((AgentError, VisitEnded), match="nested"):
         proxy.go(agent)
-    assert harbour.stage(work).go(harbour.library.agent(WORKER)) == 499500
+    assert harbour.stage(work).go(harbour.shelf.agent(WORKER)) == 499500
 
 
 def test_state_that_cannot_travel_home_is_named(harbour: Harbour, bad_module: Any) -> None:
@@ -336,7 +336,7 @@ def test_a_hosted_method_may_catch_the_limit_and_answer(harbour: Harbour, bad_mo
 
 
 def test_what_a_hosted_method_raises_an_agent_can_catch(harbour: Harbour) -> None:
-    agent = harbour.library.agent(
+    agent = harbour.shelf.agent(
         """
         class Agent:
             def work(self, shop):
@@ -362,7 +362,7 @@ def test_what_a_hosted_method_raises_an_agent_can_catch(harbour: Harbour) -> Non
 
 def test_an_exception_whose_arguments_may_not_travel_is_still_an_answer(harbour: Harbour) -> None:
     """The fault is encoded where nothing may go wrong any more, and its arguments ask the validator."""
-    thing = harbour.library.agent(WORKER)
+    thing = harbour.shelf.agent(WORKER)
 
     def play() -> None:
         raise KeyError(thing)
@@ -375,7 +375,7 @@ def test_an_exception_whose_arguments_may_not_travel_is_still_an_answer(harbour:
 
 
 def test_state_that_is_more_than_may_go_in_ends_the_visit_before_anything_ran(harbour: Harbour) -> None:
-    agent = harbour.library.agent(WORKER)
+    agent = harbour.shelf.agent(WORKER)
     agent.ballast = "x" * 700_000
     with pytest.raises(LimitExceeded) as exceeded:
         harbour.stage(work, limits=TIGHT).go(agent)
@@ -383,7 +383,7 @@ def test_state_that_is_more_than_may_go_in_ends_the_visit_before_anything_ran(ha
 
 
 def test_a_setstate_that_raises_ends_the_visit_before_anything_ran(harbour: Harbour) -> None:
-    agent = harbour.library.agent(
+    agent = harbour.shelf.agent(
         """
         class Agent:
             def __setstate__(self, state):
@@ -407,4 +407,4 @@ def test_a_setstate_that_raises_ends_the_visit_before_anything_ran(harbour: Harb
 def test_a_module_that_raises_is_the_agents_error(harbour: Harbour) -> None:
     text = "try:\n    import os\nexcept ImportError:\n    raise KeyError('nothing')\nclass Agent: pass\n"
     with pytest.raises(AgentError, match="KeyError: 'nothing'"):
-        harbour.stage(work).go(harbour.library.agent(text))
+        harbour.stage(work).go(harbour.shelf.agent(text))

@@ -47,7 +47,7 @@ class Liar(ClientPeer):
 def lie(harbour: Harbour, *, twist: Twist | None = None, supplies: Supply | None = None,
         validator: Any = lambda name, source, address: True) -> None:
     """Send an agent by way of a liar; the host must be as before, whatever comes of it."""
-    agent = harbour.library.agent(AGENT)
+    agent = harbour.shelf.agent(AGENT)
     store = harbour.host.office.admission.store
     before = len(store)  # type: ignore[arg-type]
     uri = harbour.register(lambda visitor: visitor.work(), code_validator=validator)
@@ -222,7 +222,7 @@ def questions_of(harbour: Harbour, twist: Twist) -> list[str]:
         names.append(name)
         return True
 
-    agent = harbour.library.agent(AGENT)
+    agent = harbour.shelf.agent(AGENT)
     uri = harbour.register(lambda visitor: visitor.work(), code_validator=validator)
     proxy = harbour.connect(uri, peer=Liar)
     proxy._peer.twist = twist
@@ -269,7 +269,7 @@ def silent(asked: threading.Event, go_on: threading.Event) -> Supply:
 def test_a_client_that_leaves_in_the_middle_of_a_transfer_is_forgotten(
     harbour: Harbour, silence: tuple[threading.Event, threading.Event]
 ) -> None:
-    agent = harbour.library.agent(AGENT)
+    agent = harbour.shelf.agent(AGENT)
     proxy = harbour.connect(harbour.register(lambda visitor: visitor.work()), peer=Liar)
     proxy._peer.supplies = silent(*silence)
     gone = in_thread(lambda: proxy.go(agent))
@@ -289,7 +289,7 @@ def test_a_client_that_does_not_answer_keeps_no_thread_for_ever(
     harbour: Harbour, silence: tuple[threading.Event, threading.Event], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(guests, "FETCH_S", 0.2)
-    agent = harbour.library.agent(AGENT)
+    agent = harbour.shelf.agent(AGENT)
     proxy = harbour.connect(harbour.register(lambda visitor: visitor.work()), peer=Liar)
     proxy._peer.supplies = silent(*silence)
     gone = in_thread(lambda: proxy.go(agent))
@@ -302,8 +302,8 @@ def test_a_client_that_does_not_answer_keeps_no_thread_for_ever(
 
 
 def test_a_client_supplies_nothing_that_it_did_not_announce(harbour: Harbour) -> None:
-    agent = harbour.library.agent(AGENT)
-    secret = harbour.library.module("PASSWORD = 'sesame'\n")
+    agent = harbour.shelf.agent(AGENT)
+    secret = harbour.shelf.module("PASSWORD = 'sesame'\n")
     proxy = harbour.stage(lambda visitor: visitor.work())
     proxy.go(agent)
     with pytest.raises(CodeDenied, match="not announced"):
@@ -382,5 +382,5 @@ def test_a_clients_exception_that_would_fill_the_hosts_memory_when_printed_is_su
 
 
 def test_a_class_whose_objects_can_be_called_makes_one_when_its_handle_is_called(harbour: Harbour) -> None:
-    module = harbour.library.module("class Agent:\n    def __call__(self):\n        return 'called'\n")
+    module = harbour.shelf.module("class Agent:\n    def __call__(self):\n        return 'called'\n")
     assert harbour.stage(lambda cls: cls()()).go(module.Agent) == "called"

@@ -76,7 +76,7 @@ def on(uri: emporion.URI, **options: Any) -> Any:
 
 def test_a_closure_that_comes_back_with_a_module_less_is_new_goods(harbour: Harbour, hosts: Hosts) -> None:
     only = "class Agent:\n    def __init__(self):\n        import PKG.more\n"
-    package = harbour.library.package(only=only, more="X = 1\n")
+    package = harbour.shelf.package(only=only, more="X = 1\n")
     agent = __import__(f"{package}.only").only.Agent()
     away = threading.Event()
 
@@ -108,7 +108,7 @@ def test_a_closure_that_comes_back_with_a_module_less_is_new_goods(harbour: Harb
 def test_an_objects_own_validator_is_asked_about_what_another_objects_method_let_in(
     harbour: Harbour,
 ) -> None:
-    lamp = harbour.library.module(LAMP).Lamp
+    lamp = harbour.shelf.module(LAMP).Lamp
     lamps = lamp.__module__
     met: list[Any] = []
 
@@ -133,13 +133,13 @@ def test_an_objects_own_validator_is_asked_about_what_another_objects_method_let
     harbour.host.register(lax, code_validator=anything_goes)
     uri = harbour.register(strict[0], code_validator=lambda name, source, address: name != lamps)
     with pytest.raises(emporion.AgentError, match="CodeDenied"):
-        harbour.connect(uri).go(harbour.library.agent(AGENT), Source())
+        harbour.connect(uri).go(harbour.shelf.agent(AGENT), Source())
     assert not met
     assert harbour.ears.denials()[0].module == lamps
 
 
 def test_code_that_the_next_host_brought_is_judged_as_that_hosts_everywhere(harbour: Harbour, hosts: Hosts) -> None:
-    lamp = harbour.library.module(LAMP).Lamp
+    lamp = harbour.shelf.module(LAMP).Lamp
     further = hosts.lying(lambda: lamp(40))
     asked: list[Any] = []
 
@@ -154,7 +154,7 @@ def test_code_that_the_next_host_brought_is_judged_as_that_hosts_everywhere(harb
         with on(further) as there:
             return agent.show(shop, there.go())
 
-    agent = harbour.library.agent(AGENT)
+    agent = harbour.shelf.agent(AGENT)
     assert harbour.stage(play).go(agent) == "seen"
     assert (lamp.__module__, further.port) in asked
     assert all(port != further.port for name, port in asked if name == type(agent).__module__)
@@ -163,7 +163,7 @@ def test_code_that_the_next_host_brought_is_judged_as_that_hosts_everywhere(harb
 @pytest.mark.parametrize("who", ["the object's validator", "the connection's validator"])
 def test_what_was_denied_does_not_come_to_life_with_the_rest(harbour: Harbour, hosts: Hosts, who: str) -> None:
     """Its text is known: it was let in for another object. The hosted method goes on after the denial."""
-    lamp: type = harbour.library.module("print('lit')\n" + LAMP).Lamp
+    lamp: type = harbour.shelf.module("print('lit')\n" + LAMP).Lamp
     further = hosts.lying(lambda: lamp(40))
 
     def no_lamps(name: str, source: str | None, address: Any) -> bool:
@@ -181,7 +181,7 @@ def test_what_was_denied_does_not_come_to_life_with_the_rest(harbour: Harbour, h
         agent.take("a walk")
         return agent
 
-    agent = harbour.library.agent(AGENT)
+    agent = harbour.shelf.agent(AGENT)
     harbour.stage(let_in).go(agent)
     harbour.ears.wait_for(lambda: "lit" in harbour.ears.printed())
     harbour.ears.records.clear()
@@ -194,7 +194,7 @@ def test_what_was_denied_does_not_come_to_life_with_the_rest(harbour: Harbour, h
 
 def test_a_connection_that_hosted_methods_use_imports_nothing_whoever_made_it(harbour: Harbour, hosts: Hosts) -> None:
     """It was made at the start, by the program; the next host later sends code that nobody waits for in a call."""
-    module = harbour.library.module("import sys\nsys.lit = getattr(sys, 'lit', 0) + 1\n" + LAMP)
+    module = harbour.shelf.module("import sys\nsys.lit = getattr(sys, 'lit', 0) + 1\n" + LAMP)
     got: list[Any] = []
 
     class Hatch:
@@ -214,7 +214,7 @@ def test_a_connection_that_hosted_methods_use_imports_nothing_whoever_made_it(ha
 
     uri = hosts.lying(lambda hatch=None: module.Lamp(1) if hatch is None else lamps(hatch))
     there = harbour.connect(uri)
-    assert harbour.stage(lambda agent: there.go(Hatch())).go(harbour.library.agent(AGENT)) is None
+    assert harbour.stage(lambda agent: there.go(Hatch())).go(harbour.shelf.agent(AGENT)) is None
     later.set()
     hatches[0]()
     before = sys.lit  # type: ignore[attr-defined]
@@ -225,7 +225,7 @@ def test_a_connection_that_hosted_methods_use_imports_nothing_whoever_made_it(ha
 
 
 def test_a_parcel_that_a_hosted_method_hands_on_is_a_question_for_its_object(harbour: Harbour, hosts: Hosts) -> None:
-    lamp = harbour.library.module(LAMP).Lamp
+    lamp = harbour.shelf.module(LAMP).Lamp
     shop, buyer = hosts.lying(lambda: lamp(40)), hosts.lying(lambda thing: thing.watts)
 
     def play() -> Any:
@@ -243,7 +243,7 @@ def test_a_parcel_that_a_hosted_method_hands_on_is_a_question_for_its_object(har
 def test_a_parcel_comes_home_from_a_call_that_has_a_visit_and_from_a_dispatched_one(
     harbour: Harbour, hosts: Hosts
 ) -> None:
-    lamp = harbour.library.module(LAMP).Lamp
+    lamp = harbour.shelf.module(LAMP).Lamp
     shop = hosts.lying(lambda: lamp(40))
 
     def play(agent: Any) -> Any:
@@ -251,7 +251,7 @@ def test_a_parcel_comes_home_from_a_call_that_has_a_visit_and_from_a_dispatched_
         with on(shop, mobile_code=False) as there:
             return there.go()
 
-    agent = harbour.library.agent(AGENT)
+    agent = harbour.shelf.agent(AGENT)
     proxy = harbour.stage(play)
     assert proxy.go(agent).watts == 40
     assert emporion.dispatch(proxy.go, agent).result(ANSWER_S).watts == 40
@@ -260,7 +260,7 @@ def test_a_parcel_comes_home_from_a_call_that_has_a_visit_and_from_a_dispatched_
 def test_a_next_host_that_never_supplies_its_code_holds_nobody_for_ever(
     harbour: Harbour, hosts: Hosts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lamp = harbour.library.module(LAMP).Lamp
+    lamp = harbour.shelf.module(LAMP).Lamp
     uri, end = hosts.lying(lambda: lamp(40)), threading.Event()
     honest = GuestPeer.supply
 
@@ -304,7 +304,7 @@ def paint():
 def test_a_host_cannot_fill_with_state_what_is_no_class_of_the_clients(
     harbour: Harbour, hosts: Hosts, name: str
 ) -> None:
-    module = harbour.library.module(COLOURS)
+    module = harbour.shelf.module(COLOURS)
 
     def twist(body: Body) -> None:
         for row in body.rows:
@@ -323,7 +323,7 @@ def test_a_host_cannot_fill_with_state_what_is_no_class_of_the_clients(
 
 
 def test_an_exception_whose_notes_a_host_made_up_is_told_all_the_same(harbour: Harbour) -> None:
-    module = harbour.library.module("class Gone(Exception):\n    pass\n")
+    module = harbour.shelf.module("class Gone(Exception):\n    pass\n")
 
     def play() -> None:
         error = module.Gone("sold out")

@@ -182,7 +182,7 @@ def test_a_caller_that_leaves_before_all_has_arrived_leaves_no_call_and_no_ticke
 ) -> None:
     arriving, go_on = threading.Event(), threading.Event()
     ran: list[Any] = []
-    agent = harbour.library.agent("class Agent:\n    pass\n")
+    agent = harbour.shelf.agent("class Agent:\n    pass\n")
 
     def slow(name: str, source: str | None, address: Any) -> bool:
         arriving.set()

@@ -10,7 +10,7 @@ import pytest
 from emporion.errors import ConfigurationError
 from emporion.runtime.connection import transport
 from emporion.runtime.connection.driver import Driver
-from emporion.tests.harbour import ANSWER_S, Harbour, Library, Stage, anything_goes, in_thread, listening, until
+from emporion.tests.harbour import ANSWER_S, Harbour, Shelf, Stage, anything_goes, in_thread, listening, until
 from emporion.tests.integration.test_bad_peers import Offender
 from emporion.validators.connection.verifiers import Verifiers
 
@@ -129,13 +129,13 @@ def test_a_coroutine_keeps_its_caller_whatever_it_awaits(host: emporion.Host, st
 
 
 def test_an_agents_questions_are_its_senders(host: emporion.Host, tmp_path: Any) -> None:
-    library = Library(tmp_path)
-    agent = library.agent(ASKING)
+    shelf = Shelf(tmp_path)
+    agent = shelf.agent(ASKING)
     uri = host.register(Stage(lambda visitor: (visitor.work(Desk()), who())), code_validator=anything_goes)
     for login in ("ann", "bob"):
         with as_(login, uri, mobile_code=True) as stage:
             assert list(stage.go(agent)) == [login, login]
-    library.close()
+    shelf.close()
 
 
 def test_what_a_client_calls_back_has_its_caller_again(staged: Any) -> None:
@@ -191,7 +191,7 @@ def test_a_detached_call_keeps_its_caller_when_that_one_has_left(host: emporion.
 
 
 def test_code_validators_that_want_it_are_told_the_caller(host: emporion.Host, tmp_path: Any) -> None:
-    library = Library(tmp_path)
+    shelf = Shelf(tmp_path)
     asked: list[Any] = []
 
     def judge(name: str, module: str | None, address: tuple[str, int] | None, caller: Any) -> bool:
@@ -199,13 +199,13 @@ def test_code_validators_that_want_it_are_told_the_caller(host: emporion.Host, t
         return bool(caller.identity == "ann")
 
     uri = host.register(Stage(lambda visitor: visitor.work(Desk())), code_validator=cast(Any, judge))
-    agent = library.agent(ASKING)
+    agent = shelf.agent(ASKING)
     with as_("ann", uri, mobile_code=True) as stage:
         assert stage.go(agent) == "ann"
     with as_("bob", uri, mobile_code=True) as stage, pytest.raises(emporion.CodeDenied):
         stage.go(agent)
     assert set(asked) == {("ann", True, True), ("bob", True, True)}
-    library.close()
+    shelf.close()
 
 
 # --- the operator's hand on connections
@@ -307,9 +307,9 @@ def test_a_connection_can_be_ended_by_its_own_call(host: emporion.Host, staged: 
 
 
 def test_a_visit_ends_with_its_connection_and_its_owner_is_told(host: emporion.Host, tmp_path: Any) -> None:
-    library = Library(tmp_path)
+    shelf = Shelf(tmp_path)
     with listening() as ears:
-        harbour = Harbour(host, library, ears)
+        harbour = Harbour(host, shelf, ears)
         came = threading.Event()
 
         class Waiting:
@@ -321,7 +321,7 @@ def test_a_visit_ends_with_its_connection_and_its_owner_is_told(host: emporion.H
 
         caller: list[Any] = []
         over = threading.Event()
-        agent = library.agent("""
+        agent = shelf.agent("""
             class Agent:
                 def work(self, desk):
                     desk.stay()
@@ -338,4 +338,4 @@ def test_a_visit_ends_with_its_connection_and_its_owner_is_told(host: emporion.H
                 visiting()
             over.set()
             assert "connection is over" in harbour.ears.visit_over().ended_by
-    library.close()
+    shelf.close()

@@ -19,7 +19,7 @@ from emporion.runtime.events import CodeCrossed
 from emporion.runtime.host import SPARES
 from emporion.runtime.options import BOTH_WALLS
 from emporion.runtime.wire.messages import Code, NeedCode
-from emporion.tests.harbour import ANSWER_S, PASSPHRASE, Harbour, Library, in_thread, listening, open_host, until
+from emporion.tests.harbour import ANSWER_S, PASSPHRASE, Harbour, Shelf, in_thread, listening, open_host, until
 
 ASKER = """
 class Agent:
@@ -65,14 +65,14 @@ class Desk:
 @contextmanager
 def opened(folder: Path, **options: Any) -> Iterator[Harbour]:
     """A host of its own, with its state in `folder`/state, and clients that have modules in `folder`."""
-    library = Library(folder)
+    shelf = Shelf(folder)
     with listening() as ears, open_host(state_dir=folder / "state", **options) as host:
-        harbour = Harbour(host, library, ears)
+        harbour = Harbour(host, shelf, ears)
         try:
             yield harbour
         finally:
             harbour.close()
-            library.close()
+            shelf.close()
 
 
 def digest_for(agent: Any) -> str:
@@ -109,7 +109,7 @@ def test_after_a_restart_no_source_is_sent_again_and_the_validator_is_asked_all_
     rules = []
     for _ in range(2):
         with opened(tmp_path) as harbour:
-            agent = agent or harbour.library.agent(ASKER)
+            agent = agent or harbour.shelf.agent(ASKER)
             uri = harbour.register(lambda visitor: visitor.rest(), code_validator=validator)
             proxy = harbour.connect(uri, peer=Watched)
             assert proxy.go(agent) == "rested"
@@ -123,9 +123,9 @@ def test_after_a_restart_no_source_is_sent_again_and_the_validator_is_asked_all_
 def test_a_sender_at_a_unix_socket_is_its_user_whatever_process_it_was(tmp_path: Path) -> None:
     verifiers = emporion.Verifiers([PASSPHRASE], iterations=4096)
     host = emporion.Host(f"emporion+unix://{tmp_path}/socket", passphrases=verifiers)
-    library = Library(tmp_path)
-    with listening() as ears, host, closing(library), closing(Harbour(host, library, ears)) as here:
-        here.stage(lambda visitor: None).go(library.agent(ASKER))
+    shelf = Shelf(tmp_path)
+    with listening() as ears, host, closing(shelf), closing(Harbour(host, shelf, ears)) as here:
+        here.stage(lambda visitor: None).go(shelf.agent(ASKER))
         (kept,) = host.code.listing()
         assert [label.peer for label in kept.labels] == [f"anonymous@uid={os.getuid()}"]
         (crossed,) = ears.events(CodeCrossed)
@@ -134,7 +134,7 @@ def test_a_sender_at_a_unix_socket_is_its_user_whatever_process_it_was(tmp_path:
 
 def test_the_list_says_whose_code_it_was(tmp_path: Path) -> None:
     with opened(tmp_path) as harbour:
-        agent = harbour.library.agent(ASKER)
+        agent = harbour.shelf.agent(ASKER)
         harbour.stage(lambda visitor: None).go(agent)
         (kept,) = harbour.host.code.listing()
         (label,) = kept.labels
@@ -153,7 +153,7 @@ def test_a_host_whose_state_cannot_be_used_does_not_listen(tmp_path: Path) -> No
 
 def test_a_closed_host_has_let_go_of_its_file(tmp_path: Path) -> None:
     with opened(tmp_path) as harbour:
-        harbour.stage(lambda visitor: None).go(harbour.library.agent(ASKER))
+        harbour.stage(lambda visitor: None).go(harbour.shelf.agent(ASKER))
     assert [path.name for path in (tmp_path / "state").iterdir()] == ["code.sqlite3"]  # the last one out tidies up
 
 
@@ -162,7 +162,7 @@ def test_a_closed_host_has_let_go_of_its_file(tmp_path: Path) -> None:
 
 def test_yanked_code_does_not_come_in_again_and_a_restart_changes_nothing(tmp_path: Path) -> None:
     with opened(tmp_path) as harbour:
-        agent = harbour.library.agent(ASKER)
+        agent = harbour.shelf.agent(ASKER)
         digest = digest_for(agent)
         proxy = harbour.stage(lambda visitor: visitor.rest())
         assert proxy.go(agent) == "rested"
@@ -184,7 +184,7 @@ def refused(proxy: Any, agent: Any, digest: str) -> None:
 
 
 def test_a_host_without_a_state_folder_can_yank_too(harbour: Harbour) -> None:
-    agent = harbour.library.agent(ASKER)
+    agent = harbour.shelf.agent(ASKER)
     proxy = harbour.stage(lambda visitor: visitor.rest())
     harbour.host.code.yank(digest_for(agent), "it steals boots")
     refused(proxy, agent, digest_for(agent))
@@ -199,8 +199,8 @@ GOODS = "class Thing:\n    pass\n"
 
 
 def test_a_yanked_module_of_the_hosts_own_goes_neither_to_clients_nor_into_visits(harbour: Harbour) -> None:
-    things = harbour.library.module(GOODS)
-    agent = harbour.library.agent("class Agent:\n    def take(self, thing):\n        return 'taken'\n")
+    things = harbour.shelf.module(GOODS)
+    agent = harbour.shelf.agent("class Agent:\n    def take(self, thing):\n        return 'taken'\n")
     digest = digest_of(GOODS)
     client = harbour.stage(things.Thing)
     visit = harbour.stage(lambda visitor: visitor.take(things.Thing()))
@@ -224,7 +224,7 @@ def test_what_was_announced_before_it_was_yanked_is_not_supplied(harbour: Harbou
             harbour.host.code.yank(digest, "just now")
             return super().fetch(modules, within_s=within_s)
 
-    things = harbour.library.module(GOODS)
+    things = harbour.shelf.module(GOODS)
     try:
         with pytest.raises(CodeDenied, match="just now") as denied:
             harbour.connect(harbour.register(things.Thing), peer=Slow).go()
@@ -235,7 +235,7 @@ def test_what_was_announced_before_it_was_yanked_is_not_supplied(harbour: Harbou
 
 
 def test_a_yanked_agent_that_never_entered_a_visit_does_not_go_home(harbour: Harbour) -> None:
-    agent = harbour.library.agent(ASKER)
+    agent = harbour.shelf.agent(ASKER)
 
     def play(visitor: Any) -> Any:
         harbour.host.code.yank(digest_for(agent), "it steals boots")
@@ -252,7 +252,7 @@ def test_a_yanked_agent_that_never_entered_a_visit_does_not_go_home(harbour: Har
 
 
 def test_an_agent_that_is_yanked_before_its_first_step_takes_none(harbour: Harbour) -> None:
-    agent = harbour.library.agent(ASKER)
+    agent = harbour.shelf.agent(ASKER)
 
     def play(visitor: Any) -> Any:
         harbour.host.code.yank(digest_for(agent), "it steals boots")
@@ -268,7 +268,7 @@ def test_an_agent_that_is_yanked_before_its_first_step_takes_none(harbour: Harbo
 def test_a_yank_by_another_process_ends_the_visit_at_the_agents_next_question(tmp_path: Path) -> None:
     heard: list[BaseException] = []
     with opened(tmp_path) as harbour:
-        agent, desk = harbour.library.agent(ASKER), Desk()
+        agent, desk = harbour.shelf.agent(ASKER), Desk()
         digest = digest_for(agent)
 
         def play(visitor: Any) -> Any:
@@ -300,7 +300,7 @@ def test_a_yank_by_another_process_ends_the_visit_at_the_agents_next_question(tm
 @pytest.mark.parametrize("kept", ["memory", "disk"])
 def test_a_yank_ends_the_visit_at_the_hosts_next_call(kept: str, harbour: Harbour, tmp_path: Path) -> None:
     with opened(tmp_path) if kept == "disk" else listening_to(harbour) as port:
-        agent = port.library.agent(ASKER)
+        agent = port.shelf.agent(ASKER)
         heard: list[BaseException] = []
 
         def play(visitor: Any) -> Any:
@@ -326,8 +326,8 @@ def listening_to(harbour: Harbour) -> Iterator[Harbour]:
 
 
 def test_a_yank_of_a_hosts_module_ends_the_visit_that_was_given_it(harbour: Harbour) -> None:
-    things = harbour.library.module(GOODS.replace("Thing", "Ware"))
-    agent = harbour.library.agent("class Agent:\n    def take(self, thing):\n        return 'taken'\n")
+    things = harbour.shelf.module(GOODS.replace("Thing", "Ware"))
+    agent = harbour.shelf.agent("class Agent:\n    def take(self, thing):\n        return 'taken'\n")
     digest = digest_of(GOODS.replace("Thing", "Ware"))
 
     def play(visitor: Any) -> Any:
@@ -342,7 +342,7 @@ def test_a_yank_of_a_hosts_module_ends_the_visit_that_was_given_it(harbour: Harb
 
 def test_a_yank_of_other_code_disturbs_no_visit(tmp_path: Path) -> None:
     with opened(tmp_path) as harbour:
-        agent, desk = harbour.library.agent(ASKER), Desk()
+        agent, desk = harbour.shelf.agent(ASKER), Desk()
         gone = in_thread(lambda: harbour.stage(lambda visitor: visitor.work(desk)).go(agent))
         assert desk.waiting.wait(ANSWER_S)
         with closing(DiskCodeStore(tmp_path / "state", make=False)) as elsewhere:

@@ -39,7 +39,7 @@ def test_an_agent_comes_home_with_its_collections(harbour: Harbour) -> None:
             seen.append(agent.visit())
             return agent
 
-    module = harbour.library.module(AGENT)
+    module = harbour.shelf.module(AGENT)
     with harbour.connect(harbour.register(Desk(), code_validator=lambda *asked: True)) as desk:
         home = desk.receive(module.Agent())
 

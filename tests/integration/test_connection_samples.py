@@ -22,8 +22,8 @@ def test_a_host_that_is_put_on_the_list_is_denied_from_then_on(tmp_path: Path) -
 def test_a_client_is_known_by_the_passphrase_that_it_has_for_each_object(tmp_path: Path) -> None:
     host = laid_out("authenticate", tmp_path / "host", "host.py")
     client = laid_out("authenticate", tmp_path / "client", "client.py", "keyring.json")
-    with hosting(host) as library:
-        rooms = [library.uri.replace("/library", f"/{room}") for room in ("library", "archive", "cellar")]
+    with hosting(host) as shelf:
+        rooms = [shelf.uri.replace("/library", f"/{room}") for room in ("library", "archive", "cellar")]
         lines = [told(client, uri) for uri in rooms]
     assert lines == [["welcome, reader"], ["welcome, archivist"], ["denied: SECURITY"]]
 

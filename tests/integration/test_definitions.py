@@ -63,7 +63,7 @@ ALL_WELL = [True, True, True, True, "sky", "twice", True]
 
 
 def test_they_go_up_with_an_agent_and_are_what_they_were(harbour: Harbour) -> None:
-    module = harbour.library.module(MODULE)
+    module = harbour.shelf.module(MODULE)
 
     def play(agent: Any) -> Any:
         return [agent.check(), agent]
@@ -74,7 +74,7 @@ def test_they_go_up_with_an_agent_and_are_what_they_were(harbour: Harbour) -> No
 
 
 def test_they_come_home_as_the_clients_own(harbour: Harbour) -> None:
-    module = harbour.library.module(MODULE)
+    module = harbour.shelf.module(MODULE)
     own = [module.Colour.BLUE, module.double, module.Basket, module.Basket.Handle]
     given = harbour.stage(lambda agent: agent.give()).go(module.Agent())
     assert all(one is other for one, other in zip(given, own, strict=True))
@@ -82,7 +82,7 @@ def test_they_come_home_as_the_clients_own(harbour: Harbour) -> None:
 
 
 def test_a_hosted_method_uses_them_in_the_visit(harbour: Harbour) -> None:
-    module = harbour.library.module(MODULE)
+    module = harbour.shelf.module(MODULE)
 
     def play(agent: Any, function: Any, kind: Any, colour: Any) -> Any:
         assert {type(one) for one in (agent, function, kind, colour)} == {Handle}
@@ -98,7 +98,7 @@ def test_a_hosted_method_uses_them_in_the_visit(harbour: Harbour) -> None:
 
 
 def test_a_function_made_in_the_visit_can_be_called_and_not_taken_home(harbour: Harbour) -> None:
-    module = harbour.library.module(MODULE)
+    module = harbour.shelf.module(MODULE)
 
     def play(agent: Any, take: bool) -> Any:
         triple = agent.give_local()
@@ -111,7 +111,7 @@ def test_a_function_made_in_the_visit_can_be_called_and_not_taken_home(harbour: 
 
 
 def test_one_definition_in_two_messages_is_one_object_in_the_visit(harbour: Harbour) -> None:
-    module = harbour.library.module(MODULE)
+    module = harbour.shelf.module(MODULE)
 
     class Desk:
         @emporion.expose
@@ -125,7 +125,7 @@ def test_one_definition_in_two_messages_is_one_object_in_the_visit(harbour: Harb
 
 
 def test_a_host_gives_clients_its_own_by_name(harbour: Harbour) -> None:
-    module = harbour.library.module(MODULE)
+    module = harbour.shelf.module(MODULE)
     uri = harbour.register(lambda: [module.Colour.RED, module.double, module.Basket, module.Basket.Handle])
     program = (
         "import sys, emporion\n"
@@ -141,7 +141,7 @@ def test_a_host_gives_clients_its_own_by_name(harbour: Harbour) -> None:
 
 
 def test_the_validator_is_asked_for_them_as_for_instances(harbour: Harbour) -> None:
-    module = harbour.library.module(MODULE)
+    module = harbour.shelf.module(MODULE)
     with pytest.raises(CodeDenied, match="upload"):
         harbour.stage(lambda function: None, code_validator=lambda *question: False).go(module.double)
     with pytest.raises(CodeDenied, match="download"):
@@ -153,7 +153,7 @@ def test_the_validator_is_asked_for_them_as_for_instances(harbour: Harbour) -> N
 @pytest.mark.parametrize("name", ["os", "Nothing", "print", "secret", "LIMIT", "Colour.GREEN"])
 def test_a_name_that_leads_to_nothing_of_the_module_leads_nowhere(harbour: Harbour, name: str) -> None:
     """At the visit and at the client's, whatever the other end writes."""
-    module = harbour.library.module("from math import pi as secret\nimport re as os\nLIMIT = 3\n" + MODULE)
+    module = harbour.shelf.module("from math import pi as secret\nimport re as os\nLIMIT = 3\n" + MODULE)
 
     class Forger(ClientPeer):
         def encode(self, values: Any, label: Any) -> tuple[Body, list[bytes]]:
@@ -179,7 +179,7 @@ def test_a_name_that_leads_to_nothing_of_the_module_leads_nowhere(harbour: Harbo
 
 
 def test_methods_and_functions_of_the_library_are_no_values(harbour: Harbour) -> None:
-    module = harbour.library.module(MODULE)
+    module = harbour.shelf.module(MODULE)
     proxy = harbour.stage(lambda thing: None)
     for thing in (module.Agent().check, len, "".join, subprocess.run, dict, lambda: None):
         with pytest.raises(emporion.ValueNotPortable, match=r"args\[0\]"):

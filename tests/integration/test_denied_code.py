@@ -48,7 +48,7 @@ def raising(name: str, module: str | None, address: Any) -> bool:
     ],
 )
 def test_what_is_no_clear_yes_denies_the_upload(harbour: Harbour, validator: Any, rule: str) -> None:
-    agent = harbour.library.agent(WORKER)
+    agent = harbour.shelf.agent(WORKER)
     ran: list[Any] = []
     with pytest.raises(CodeDenied) as denied:
         harbour.stage(ran.append, code_validator=validator).go(agent)
@@ -64,7 +64,7 @@ def test_what_is_no_clear_yes_denies_the_upload(harbour: Harbour, validator: Any
 
 @pytest.mark.parametrize("validator", [None, raising, forgotten, lambda name, module, address: bool(module)])
 def test_what_is_no_clear_yes_denies_the_download(harbour: Harbour, validator: Any) -> None:
-    thing = harbour.library.agent(WORKER)
+    thing = harbour.shelf.agent(WORKER)
     with pytest.raises(CodeDenied) as denied:
         harbour.stage(lambda: thing, code_validator=validator).go()
     assert (denied.value.module, denied.value.direction) == (type(thing).__module__, "download")
@@ -75,7 +75,7 @@ def test_what_is_no_clear_yes_denies_the_download(harbour: Harbour, validator: A
 def test_blocks_decide_on_a_live_host_and_keep_quiet_about_it(harbour: Harbour) -> None:
     checks = (names("trade*.*"), max_modules(2), imports("math"), quiet(max_size(200)))
     strict, open_to_all = uploads(all_of(*checks, callers("*"))), uploads(all_of(*checks, rate(1, 3600)))
-    package = harbour.library.package(
+    package = harbour.shelf.package(
         good="import math\nfrom . import tools\nclass Agent:\n    pass\n",
         tools="x = 1\n",
         many="from . import good\nclass Agent:\n    pass\n",
@@ -100,7 +100,7 @@ def test_blocks_decide_on_a_live_host_and_keep_quiet_about_it(harbour: Harbour) 
 
 
 def test_a_closure_is_let_in_whole_or_not_at_all(harbour: Harbour) -> None:
-    package = harbour.library.package(
+    package = harbour.shelf.package(
         only="from . import a, z\nprint('only ran')\nclass Agent:\n    pass\n",
         a="print('a ran')\n",
         z="print('z ran')\n",
@@ -125,8 +125,8 @@ def test_a_closure_is_let_in_whole_or_not_at_all(harbour: Harbour) -> None:
 
 
 def test_an_agent_can_catch_that_code_is_denied_to_it(harbour: Harbour) -> None:
-    thing = harbour.library.agent(WORKER)
-    agent = harbour.library.agent(
+    thing = harbour.shelf.agent(WORKER)
+    agent = harbour.shelf.agent(
         """
         class Agent:
             def buy(self, shop):
@@ -156,11 +156,11 @@ def test_an_agent_can_catch_that_code_is_denied_to_it(harbour: Harbour) -> None:
 
 
 def test_a_client_without_mobile_code_neither_sends_nor_takes_any(harbour: Harbour) -> None:
-    thing = harbour.library.agent(WORKER)
+    thing = harbour.shelf.agent(WORKER)
     uri = harbour.register(lambda *args: thing)
     proxy = harbour.connect(uri, mobile_code=False)
     with pytest.raises(CodeDenied, match="mobile_code=True") as denied:
-        proxy.go(harbour.library.agent(WORKER))
+        proxy.go(harbour.shelf.agent(WORKER))
     assert denied.value.direction == "upload"
     parcel = proxy.go()
     with pytest.raises(CodeDenied, match="mobile_code=True") as denied:
@@ -169,7 +169,7 @@ def test_a_client_without_mobile_code_neither_sends_nor_takes_any(harbour: Harbo
 
 
 def test_a_client_may_deny_what_its_host_lets_out(harbour: Harbour) -> None:
-    thing = harbour.library.agent(WORKER)
+    thing = harbour.shelf.agent(WORKER)
     uri = harbour.register(lambda: thing)
     questions = []
     came_with: list[list[str]] = []
@@ -183,7 +183,7 @@ def test_a_client_may_deny_what_its_host_lets_out(harbour: Harbour) -> None:
         harbour.connect(uri, code_validator=validator).go()
     assert (denied.value.module, denied.value.direction) == (type(thing).__module__, "download")
     ((name, module, address),) = questions
-    assert (name, module) == (type(thing).__module__, (harbour.library.folder / name.replace(".", "/")).with_suffix(
+    assert (name, module) == (type(thing).__module__, (harbour.shelf.folder / name.replace(".", "/")).with_suffix(
         ".py").read_text())
     assert (address[0], address[1]) == (uri.host, uri.port)
     assert came_with == [[name]]
@@ -207,7 +207,7 @@ class Agent:
 
 @pytest.mark.parametrize("welcome", [True, False])
 def test_an_agent_that_reaches_another_object_passes_that_ones_validator(harbour: Harbour, welcome: bool) -> None:
-    agent = harbour.library.agent(VISITOR)
+    agent = harbour.shelf.agent(VISITOR)
     questions = []
 
     def validator(name: str, module: str | None, address: Any) -> bool:
@@ -228,7 +228,7 @@ def test_an_agent_that_reaches_another_object_passes_that_ones_validator(harbour
 
 @pytest.mark.parametrize("generous", [True, False])
 def test_what_another_object_hands_to_an_agent_passes_that_ones_validator(harbour: Harbour, generous: bool) -> None:
-    agent, thing = harbour.library.agent(VISITOR), harbour.library.agent(WORKER)
+    agent, thing = harbour.shelf.agent(VISITOR), harbour.shelf.agent(WORKER)
 
     def validator(name: str, module: str | None, address: Any) -> bool:
         return generous
@@ -246,7 +246,7 @@ def test_what_another_object_hands_to_an_agent_passes_that_ones_validator(harbou
 
 def test_an_agent_is_not_taken_from_a_caller_whose_call_it_is_not(harbour: Harbour) -> None:
     """A capability of one client, used in another's call: its answer would share that other client's visit."""
-    agent = harbour.library.agent(WORKER)
+    agent = harbour.shelf.agent(WORKER)
     kept: list[Any] = []
 
     class Desk:
@@ -262,7 +262,7 @@ def test_an_agent_is_not_taken_from_a_caller_whose_call_it_is_not(harbour: Harbo
 
 def test_an_object_handed_out_while_no_call_runs_takes_no_code(harbour: Harbour) -> None:
     """Nobody decided about code for what a thread of the host's own gives away."""
-    agent = harbour.library.agent(WORKER)
+    agent = harbour.shelf.agent(WORKER)
     kept: list[Any] = []
     given: list[Any] = []
 
@@ -285,9 +285,9 @@ def test_an_object_handed_out_while_no_call_runs_takes_no_code(harbour: Harbour)
 @pytest.mark.parametrize("name", ["numpy", "msgspec", "os.path"])
 def test_what_an_agent_needs_and_no_host_offers_is_named_when_it_comes(harbour: Harbour, name: str) -> None:
     """Somewhere in its closure, not only in its own module; whether or not the code is known already."""
-    package = harbour.library.package(only="from . import tools\nclass Agent:\n    pass\n", tools=f"import {name}\n")
+    package = harbour.shelf.package(only="from . import tools\nclass Agent:\n    pass\n", tools=f"import {name}\n")
     # Not run here, for not every package is installed; it is there as if it had been.
-    spec = spec_from_file_location(f"{package}.tools", harbour.library.folder / package / "tools.py")
+    spec = spec_from_file_location(f"{package}.tools", harbour.shelf.folder / package / "tools.py")
     assert spec is not None
     sys.modules[spec.name] = module_from_spec(spec)
     agent = __import__(f"{package}.only", fromlist=["only"]).Agent()
@@ -301,7 +301,7 @@ def test_what_an_agent_needs_and_no_host_offers_is_named_when_it_comes(harbour: 
 
 
 def test_what_an_agent_could_do_without_is_no_reason_to_turn_it_away(harbour: Harbour) -> None:
-    agent = harbour.library.agent(
+    agent = harbour.shelf.agent(
         """
         from typing import TYPE_CHECKING
 

@@ -60,7 +60,7 @@ def test_a_one_way_call_returns_when_all_has_arrived_and_runs_on_alone(harbour: 
     held = Held(look)
     proxy = harbour.stage(held)
     sent = emporion.oneway(proxy.go)
-    assert sent(harbour.library.agent(AGENT)) is None
+    assert sent(harbour.shelf.agent(AGENT)) is None
     assert [event.rule for event in harbour.ears.events(CodeCrossed)] == ["sent"]  # the code has arrived, too
     assert held.begun.wait(30)
     proxy._peer.driver.close()
@@ -71,7 +71,7 @@ def test_a_one_way_call_returns_when_all_has_arrived_and_runs_on_alone(harbour: 
 
 
 def test_what_keeps_a_one_way_call_from_arriving_is_raised(harbour: Harbour) -> None:
-    agent = harbour.library.agent(AGENT)
+    agent = harbour.shelf.agent(AGENT)
     with pytest.raises(CodeDenied):
         emporion.oneway(harbour.stage(look, code_validator=None).go)(agent)
     with pytest.raises(emporion.ValueNotPortable):
@@ -85,7 +85,7 @@ def test_what_a_one_way_call_raises_is_in_the_hosts_log_only(harbour: Harbour) -
     def play(agent: Any) -> None:
         raise LookupError("no such shop")
 
-    emporion.oneway(harbour.stage(play).go)(harbour.library.agent(AGENT))
+    emporion.oneway(harbour.stage(play).go)(harbour.shelf.agent(AGENT))
     harbour.ears.wait_for(lambda: [r for r in harbour.ears.records if "no such shop" in r.getMessage()])
 
 
@@ -112,7 +112,7 @@ def test_a_host_may_call_its_client_one_way(harbour: Harbour) -> None:
 
 
 def test_a_ticket_follows_a_call_to_its_result(harbour: Harbour) -> None:
-    held, agent = Held(look), harbour.library.agent(AGENT)
+    held, agent = Held(look), harbour.shelf.agent(AGENT)
     ticket = emporion.dispatch(harbour.stage(held).go, agent)
     assert isinstance(ticket, emporion.Ticket)
     assert ticket.status() == "running"
@@ -127,8 +127,8 @@ def test_a_ticket_follows_a_call_to_its_result(harbour: Harbour) -> None:
 
 
 def test_the_result_is_fetched_by_a_new_connection_when_the_old_one_was_cut(harbour: Harbour) -> None:
-    lamp = harbour.library.module(GOODS).Lamp
-    held, agent = Held(lambda agent: [look(agent), lamp(40)]), harbour.library.agent(AGENT)
+    lamp = harbour.shelf.module(GOODS).Lamp
+    held, agent = Held(lambda agent: [look(agent), lamp(40)]), harbour.shelf.agent(AGENT)
     proxy = harbour.stage(held)
     ticket = emporion.dispatch(proxy.go, agent)
     assert held.begun.wait(30)
@@ -143,14 +143,14 @@ def test_the_result_is_fetched_by_a_new_connection_when_the_old_one_was_cut(harb
 
 
 def test_the_visit_of_a_detached_call_is_over_before_its_result_is_fetched(harbour: Harbour) -> None:
-    ticket = emporion.dispatch(harbour.stage(look).go, harbour.library.agent(AGENT))
+    ticket = emporion.dispatch(harbour.stage(look).go, harbour.shelf.agent(AGENT))
     assert harbour.ears.visit_over().ended_by == ""
     until(lambda: ticket.status() == "done")
     assert ticket.result().seen == ["shop"]
 
 
 def test_what_a_detached_call_raised_its_ticket_raises(harbour: Harbour) -> None:
-    agent = harbour.library.agent(AGENT)
+    agent = harbour.shelf.agent(AGENT)
 
     def play(agent: Any) -> None:
         agent.look(Shop())
@@ -166,7 +166,7 @@ def test_what_a_detached_call_raised_its_ticket_raises(harbour: Harbour) -> None
 
 
 def test_a_limit_ends_a_detached_visit_too(harbour: Harbour) -> None:
-    agent = harbour.library.agent("class Agent:\n    def spin(self):\n        while True: pass\n")
+    agent = harbour.shelf.agent("class Agent:\n    def spin(self):\n        while True: pass\n")
     limits = emporion.Limits(wall_s=0.3)
     ticket = emporion.dispatch(harbour.stage(lambda agent: agent.spin(), limits=limits).go, agent)
     with pytest.raises(LimitExceeded, match="wall_s"):
@@ -175,7 +175,7 @@ def test_a_limit_ends_a_detached_visit_too(harbour: Harbour) -> None:
 
 def test_many_threads_may_wait_for_one_ticket(harbour: Harbour) -> None:
     held = Held(look)
-    ticket = emporion.dispatch(harbour.stage(held).go, harbour.library.agent(AGENT))
+    ticket = emporion.dispatch(harbour.stage(held).go, harbour.shelf.agent(AGENT))
     waiting = [in_thread(lambda: ticket.result(30)) for _ in range(4)]
     held.go_on.set()
     results = [one() for one in waiting]
@@ -185,7 +185,7 @@ def test_many_threads_may_wait_for_one_ticket(harbour: Harbour) -> None:
 def test_a_thread_that_asks_when_another_has_fetched_the_result_gets_it_too(
     harbour: Harbour, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ticket = emporion.dispatch(harbour.stage(look).go, harbour.library.agent(AGENT))
+    ticket = emporion.dispatch(harbour.stage(look).go, harbour.shelf.agent(AGENT))
     ask = ticket._ask
     others: list[Any] = []
 
@@ -235,7 +235,7 @@ def test_the_host_says_when_one_caller_leaves_too_many_results(
 
 def test_a_result_that_nobody_fetches_is_forgotten(harbour: Harbour, monkeypatch: pytest.MonkeyPatch) -> None:
     proxy = harbour.stage(lambda agent: agent)
-    ticket = emporion.dispatch(proxy.go, harbour.library.agent(AGENT))
+    ticket = emporion.dispatch(proxy.go, harbour.shelf.agent(AGENT))
     until(lambda: ticket.status() == "done")
     monkeypatch.setattr(tickets, "KEPT_S", -1.0)
     with pytest.raises(NamingError, match="forgotten"):
@@ -260,7 +260,7 @@ def test_a_host_that_closes_ends_detached_visits(harbour: Harbour) -> None:
     held = Held(look)
     with emporion.Host("emporion+tcp://127.0.0.1:0", passphrases=verifiers) as host:
         uri = host.register(Stage(lambda agent: held(look(agent))), code_validator=anything_goes)
-        emporion.oneway(harbour.connect(uri).go)(harbour.library.agent(AGENT))
+        emporion.oneway(harbour.connect(uri).go)(harbour.shelf.agent(AGENT))
         assert held.begun.wait(30)
         (detached,) = host.tickets._running.values()
         closing = in_thread(host.close)

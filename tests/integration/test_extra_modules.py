@@ -8,7 +8,7 @@ import emporion
 import pytest
 from emporion.errors import CodeDenied, ConfigurationError, SandboxUnavailable
 from emporion.runtime.options import Isolation
-from emporion.tests.harbour import Harbour, Library, listening, open_host
+from emporion.tests.harbour import Harbour, Shelf, listening, open_host
 
 AGENT = """
 import colorsys
@@ -39,7 +39,7 @@ def visit(agent: Any) -> Any:
 
 
 def test_agents_import_what_the_object_allows_and_only_there(harbour: Harbour) -> None:
-    agent = harbour.library.agent(AGENT)
+    agent = harbour.shelf.agent(AGENT)
     allowing, other = harbour.stage(visit, modules=MODULES), harbour.stage(visit)
 
     answer = allowing.go(agent)
@@ -48,23 +48,23 @@ def test_agents_import_what_the_object_allows_and_only_there(harbour: Harbour) -
     with pytest.raises(CodeDenied, match="colorsys"):
         other.go(agent)
     assert allowing.go(agent) == answer
-    assert other.go(harbour.library.agent(PLAIN)) == "plain"
+    assert other.go(harbour.shelf.agent(PLAIN)) == "plain"
 
 
 def test_a_facade_of_an_allowed_module_cannot_be_altered(harbour: Harbour) -> None:
     text = "import colorsys\nclass Agent:\n    def visit(self):\n        colorsys.rgb_to_hsv = 1\n"
     proxy = harbour.stage(visit, modules=["colorsys"])
     with pytest.raises(emporion.AgentError, match="alter"):
-        proxy.go(harbour.library.agent(text))
+        proxy.go(harbour.shelf.agent(text))
 
 
 def test_modules_of_the_host_hold_for_objects_that_say_nothing(tmp_path: Path) -> None:
-    library = Library(tmp_path)
+    shelf = Shelf(tmp_path)
     with listening() as ears, open_host(modules=["colorsys"]) as host:
-        harbour = Harbour(host, library, ears)
+        harbour = Harbour(host, shelf, ears)
         text = "import NAME\nclass Agent:\n    def visit(self):\n        return NAME.__name__\n"
-        colours = harbour.library.agent(text.replace("NAME", "colorsys"))
-        numbers = harbour.library.agent(text.replace("NAME", "struct"))
+        colours = harbour.shelf.agent(text.replace("NAME", "colorsys"))
+        numbers = harbour.shelf.agent(text.replace("NAME", "struct"))
         silent, speaking = harbour.stage(visit), harbour.stage(visit, modules=["struct"])
         assert silent.go(colours) == "colorsys"
         assert speaking.go(numbers) == "struct"
@@ -73,7 +73,7 @@ def test_modules_of_the_host_hold_for_objects_that_say_nothing(tmp_path: Path) -
                 proxy.go(agent)
         assert any("they may also import colorsys" in record.getMessage() for record in ears.records)
         harbour.close()
-    library.close()
+    shelf.close()
 
 
 @pytest.fixture
@@ -86,12 +86,12 @@ def own_modules(tmp_path: Path) -> Iterator[Harbour]:
     (tmp_path / "busy_pricing.py").write_text(
         "import threading\nthreading.Thread(target=threading.Event().wait, daemon=True).start()\n"
     )
-    library = Library(tmp_path)
+    shelf = Shelf(tmp_path)
     with listening() as ears, open_host() as host:
-        harbour = Harbour(host, library, ears)
+        harbour = Harbour(host, shelf, ears)
         yield harbour
         harbour.close()
-    library.close()
+    shelf.close()
 
 
 def test_a_module_of_the_operator_s_own_shows_its_public_names_and_no_modules(own_modules: Harbour) -> None:
@@ -103,7 +103,7 @@ class Agent:
         pricing = import_module("".join(["pric", "ing"]))
         return list(pricing.__all__), pricing.VAT
 """
-    agent = own_modules.library.agent(text)
+    agent = own_modules.shelf.agent(text)
     assert own_modules.stage(visit, modules=["pricing"]).go(agent) == (["VAT"], 21)
     both = own_modules.stage(visit, modules=["pricing", "pricing.rates"]).go(agent)
     assert both == (["VAT", "rates"], 21)
@@ -115,8 +115,8 @@ class Agent:
 def test_a_module_that_cannot_be_there_is_named(own_modules: Harbour, module: str, why: str) -> None:
     proxy = own_modules.stage(visit, modules=[module])
     with pytest.raises(SandboxUnavailable, match=why):
-        proxy.go(own_modules.library.agent(PLAIN))
-    assert own_modules.stage(visit).go(own_modules.library.agent(PLAIN)) == "plain"
+        proxy.go(own_modules.shelf.agent(PLAIN))
+    assert own_modules.stage(visit).go(own_modules.shelf.agent(PLAIN)) == "plain"
 
 
 @pytest.mark.parametrize(("modules", "why"), [
@@ -131,7 +131,7 @@ def test_wrong_modules_are_told_before_anybody_comes(harbour: Harbour, modules: 
 def test_with_the_language_wall_down_an_allowed_module_is_there_as_it_is(harbour: Harbour) -> None:
     text = "import colorsys\nclass Agent:\n    def visit(self):\n        return colorsys.__file__ is not None\n"
     weak = harbour.register(visit, isolation=Isolation(language=False, modules=["colorsys"]))
-    assert harbour.connect(weak).go(harbour.library.agent(text)) is True
+    assert harbour.connect(weak).go(harbour.shelf.agent(text)) is True
 
 
 def test_more_modules_do_not_make_a_wall_less() -> None:

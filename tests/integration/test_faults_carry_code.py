@@ -39,7 +39,7 @@ def test_an_agent_in_the_exception_of_a_callback_meets_the_validator(harbour: Ha
             except RemoteError as error:
                 seen.append(error)
 
-    module = harbour.library.module(AGENT)
+    module = harbour.shelf.module(AGENT)
     uri = harbour.register(Desk(), code_validator=lambda name, source, address: welcome or name != module.__name__)
     with harbour.connect(uri) as desk:
         desk.call_back(Lure(module.Agent()))

@@ -8,7 +8,7 @@ import pytest
 from emporion.errors import AgentError, LimitExceeded, VisitEnded
 from emporion.runtime.events import VisitOver
 from emporion.runtime.options import Isolation, Limits
-from emporion.tests.harbour import Harbour, Library, neighbours
+from emporion.tests.harbour import Harbour, Shelf, neighbours
 
 TIGHT: Final = Limits(cpu_s=0.5, wall_s=30.0, memory_mib=48)
 
@@ -87,28 +87,28 @@ METHOD: Final = """
 """
 
 
-def module(library: Library, deeds: dict[str, tuple[str, str]], imports: str = "") -> Any:
+def module(shelf: Shelf, deeds: dict[str, tuple[str, str]], imports: str = "") -> Any:
     methods = "".join(METHOD.format(name=name, body=body) for name, (body, _) in deeds.items())
-    return library.module(imports + HEAD + methods)
+    return shelf.module(imports + HEAD + methods)
 
 
 @pytest.fixture(scope="module")
-def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
-    library = Library(tmp_path_factory.mktemp("greedy"))
-    yield library
-    library.close()
+def shelf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shelf]:
+    shelf = Shelf(tmp_path_factory.mktemp("greedy"))
+    yield shelf
+    shelf.close()
 
 
 @pytest.fixture(scope="module")
-def greedy(library: Library) -> Any:
-    return module(library, DEEDS)
+def greedy(shelf: Shelf) -> Any:
+    return module(shelf, DEEDS)
 
 
 @pytest.fixture(scope="module")
-def bare(library: Library) -> Any:
+def bare(shelf: Shelf) -> Any:
     """What a visit has in memory: nothing can be imported there from a disk."""
     imports = "import os, time, select, threading, _thread, signal, mmap\n"
-    return module(library, BARE_DEEDS, imports)
+    return module(shelf, BARE_DEEDS, imports)
 
 
 def ended(harbour: Harbour, agent: Any, deed: str, limits: Limits, **options: Any) -> LimitExceeded:
@@ -167,9 +167,9 @@ def test_where_only_the_operating_system_holds_it_too(harbour: Harbour, bare: An
     ids=["calls", "repr", "json"],
 )
 def test_what_is_too_deep_is_the_agents_own_error_and_the_visit_goes_on(
-    harbour: Harbour, library: Library, body: str
+    harbour: Harbour, shelf: Shelf, body: str
 ) -> None:
-    agent = module(library, {"work": (body, ""), "after": ("return 'well'", "")}).Agent()
+    agent = module(shelf, {"work": (body, ""), "after": ("return 'well'", "")}).Agent()
 
     def play(visitor: Any) -> Any:
         with pytest.raises(AgentError, match="RecursionError"):

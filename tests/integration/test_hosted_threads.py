@@ -35,7 +35,7 @@ def on(uri: emporion.URI) -> Any:
 def test_what_a_hosted_coroutine_does_in_other_threads_is_done_for_its_call(
     harbour: Harbour, elsewhere: emporion.Host
 ) -> None:
-    lamp = harbour.library.module(LAMP).Lamp
+    lamp = harbour.shelf.module(LAMP).Lamp
     uri = elsewhere.register(Stage(lambda agent: [agent, lamp(40)]), code_validator=anything_goes)
 
     class Hall:
@@ -50,7 +50,7 @@ def test_what_a_hosted_coroutine_does_in_other_threads_is_done_for_its_call(
 
             return await asyncio.gather(*(asyncio.to_thread(there) for _ in range(8)))
 
-    agent = harbour.library.agent(AGENT)
+    agent = harbour.shelf.agent(AGENT)
     came = harbour.connect(harbour.register(Hall())).go(agent)
     assert [(one.things, thing.watts) for one, thing in came] == [(["127.0.0.1"], 40)] * 8
 
@@ -58,7 +58,7 @@ def test_what_a_hosted_coroutine_does_in_other_threads_is_done_for_its_call(
 def test_a_thread_that_outlives_its_call_imports_nothing_and_holds_nothing(
     harbour: Harbour, elsewhere: emporion.Host
 ) -> None:
-    lamp = harbour.library.module(LAMP).Lamp
+    lamp = harbour.shelf.module(LAMP).Lamp
     uri = elsewhere.register(Stage(lambda: lamp(40)), code_validator=anything_goes)
     over, came = threading.Event(), list[Any]()
 

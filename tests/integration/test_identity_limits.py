@@ -9,7 +9,7 @@ import emporion
 import pytest
 from emporion.errors import ConfigurationError, LimitExceeded
 from emporion.runtime.options import Limits
-from emporion.tests.harbour import Library, anything_goes
+from emporion.tests.harbour import Shelf, anything_goes
 
 LOGINS = {"nora": "pw-n", "otto": "pw-o"}
 AGENT = """
@@ -52,11 +52,11 @@ def opened(identity_limits: Any, tmp_path: Path, shops: dict[str, Limits | None]
     shop = Shop()
     uris = {name: host.register(shop if name == "first" else Shop(), name, limits=limits,
                                 code_validator=anything_goes) for name, limits in shops.items()}  # fmt: skip
-    library = Library(tmp_path)
+    shelf = Shelf(tmp_path)
     try:
-        agent = library.agent(AGENT)
+        agent = shelf.agent(AGENT)
     finally:
-        library.close()
+        shelf.close()
 
     def ask(who: str, where: str, times: int) -> Any:
         with emporion.connect(uris[where], login=who, passphrase=LOGINS[who], mobile_code=True) as proxy:

@@ -69,7 +69,7 @@ def zygote_pids() -> list[int]:
 
 
 def test_a_thousand_visits_leave_nothing(harbour: Harbour) -> None:
-    agent = harbour.library.agent(AGENT)
+    agent = harbour.shelf.agent(AGENT)
     answers = ["good"]
 
     class Shop:
@@ -147,7 +147,7 @@ def test_two_hundred_connections_leave_nothing(harbour: Harbour) -> None:
 
 
 def test_refused_agents_and_calls_that_fail_leave_nothing(harbour: Harbour) -> None:
-    agent = harbour.library.agent(AGENT)
+    agent = harbour.shelf.agent(AGENT)
 
     def play(visitor: Any, deed: str) -> Any:
         if deed == "return what cannot travel":

@@ -55,7 +55,7 @@ class Watched(ClientPeer):
 
 def shelf(harbour: Harbour) -> tuple[str, Any]:
     """A package with goods that only the host has, and its module with the things themselves."""
-    package = harbour.library.package(goods=GOODS, electronics=SHELF)
+    package = harbour.shelf.package(goods=GOODS, electronics=SHELF)
     return package, __import__(f"{package}.electronics", fromlist=["electronics"])
 
 
@@ -63,7 +63,7 @@ def shelf(harbour: Harbour) -> tuple[str, Any]:
 
 
 def test_an_agent_that_the_host_has_never_seen_works_there_and_comes_home(harbour: Harbour) -> None:
-    agent = harbour.library.agent(
+    agent = harbour.shelf.agent(
         """
         class Agent:
             def __init__(self):
@@ -90,7 +90,7 @@ def test_an_agent_that_the_host_has_never_seen_works_there_and_comes_home(harbou
 
 
 def test_the_validator_gets_name_source_and_address_for_what_comes_in(harbour: Harbour) -> None:
-    agent = harbour.library.agent("class Agent: pass")
+    agent = harbour.shelf.agent("class Agent: pass")
     questions = []
 
     def validator(name: str, module: str | None, address: tuple[str, int] | None) -> bool:
@@ -107,7 +107,7 @@ def test_the_validator_gets_name_source_and_address_for_what_comes_in(harbour: H
 
 
 def test_a_validator_may_look_at_the_caller_too(harbour: Harbour) -> None:
-    agent = harbour.library.agent("class Agent: pass")
+    agent = harbour.shelf.agent("class Agent: pass")
     callers = []
 
     def validator(name: str, module: str | None, address: Any, caller: emporion.Caller) -> bool:
@@ -119,7 +119,7 @@ def test_a_validator_may_look_at_the_caller_too(harbour: Harbour) -> None:
 
 
 def test_a_second_upload_sends_no_source_and_is_judged_all_the_same(harbour: Harbour) -> None:
-    module = harbour.library.module(SHOPPER)
+    module = harbour.shelf.module(SHOPPER)
     names = []
 
     def validator(name: str, module: str | None, address: Any) -> bool:
@@ -141,7 +141,7 @@ def test_a_second_upload_sends_no_source_and_is_judged_all_the_same(harbour: Har
 
 
 def test_a_validator_that_changes_its_mind_is_heard(harbour: Harbour) -> None:
-    module = harbour.library.module(SHOPPER)
+    module = harbour.shelf.module(SHOPPER)
     uri = harbour.register(lambda visitor: visitor.cash, name="fickle")
     proxy = harbour.connect(uri)
     assert proxy.go(module.Agent(1)) == 1
@@ -154,7 +154,7 @@ def test_a_validator_that_changes_its_mind_is_heard(harbour: Harbour) -> None:
 
 
 def test_code_that_one_object_took_is_a_new_question_for_another(harbour: Harbour) -> None:
-    module = harbour.library.module(SHOPPER)
+    module = harbour.shelf.module(SHOPPER)
     open_uri = harbour.register(lambda visitor: visitor.cash)
     closed_uri = harbour.register(lambda visitor: visitor.cash, code_validator=lambda name, source, address: False)
     assert harbour.connect(open_uri).go(module.Agent(1)) == 1
@@ -163,7 +163,7 @@ def test_code_that_one_object_took_is_a_new_question_for_another(harbour: Harbou
 
 
 def test_the_whole_closure_travels_with_relative_and_late_imports(harbour: Harbour) -> None:
-    package = harbour.library.package(
+    package = harbour.shelf.package(
         only="""
         from . import prices
         from .purse import Purse
@@ -196,7 +196,7 @@ def test_the_whole_closure_travels_with_relative_and_late_imports(harbour: Harbo
 
 def test_things_of_host_only_classes_come_home_and_work_there(harbour: Harbour) -> None:
     package, electronics = shelf(harbour)
-    agent = harbour.library.agent(SHOPPER, 250)
+    agent = harbour.shelf.agent(SHOPPER, 250)
     questions = []
 
     def validator(name: str, source: str | None, address: Any) -> bool:
@@ -234,7 +234,7 @@ def test_downloaded_code_is_fetched_once(harbour: Harbour) -> None:
 
 
 def test_modules_with_the_same_text_under_two_names_both_come_down(harbour: Harbour) -> None:
-    package = harbour.library.package(one=GOODS, two=GOODS)
+    package = harbour.shelf.package(one=GOODS, two=GOODS)
     one, two = (__import__(f"{package}.{name}", fromlist=[name]) for name in ("one", "two"))
     proxy = harbour.stage(lambda which: (one if which == 1 else two).Goods(which))
     assert [proxy.go(1).label(), proxy.go(2).label()] == ["goods for 1", "goods for 2"]

@@ -63,7 +63,7 @@ class Agent:
 
 
 def test_an_agent_comes_home_with_its_named_tuples(harbour: Harbour) -> None:
-    module = harbour.library.module(AGENT)
+    module = harbour.shelf.module(AGENT)
     seen: list[Any] = []
 
     def receive(agent: Any) -> Any:
@@ -88,14 +88,14 @@ def test_an_agent_comes_home_with_its_named_tuples(harbour: Harbour) -> None:
 
 
 def test_a_named_tuple_can_be_the_agent(harbour: Harbour) -> None:
-    module = harbour.library.module(AGENT)
+    module = harbour.shelf.module(AGENT)
     offer = module.Offer("east", 1.5, ["x"])
 
     assert harbour.stage(lambda agent: [agent.total(2), agent]).go(offer) == [3.0, offer]
 
 
 def test_a_named_tuple_with_attributes_of_its_own_is_told_what_to_do(harbour: Harbour) -> None:
-    agent = harbour.library.agent(AGENT)
+    agent = harbour.shelf.agent(AGENT)
     with pytest.raises(emporion.EmporionError, match="keep them in an object that holds the tuple"):
         harbour.stage(lambda agent: agent.marked()).go(agent)
 
@@ -123,7 +123,7 @@ class Agent:
 
 
 def test_combinations_of_flags_travel(harbour: Harbour) -> None:
-    module = harbour.library.module(FLAGS)
+    module = harbour.shelf.module(FLAGS)
     home, first = harbour.stage(lambda agent: (agent, agent.visit())).go(module.Agent())
 
     may = module.May
@@ -133,7 +133,7 @@ def test_combinations_of_flags_travel(harbour: Harbour) -> None:
 
 
 def test_named_tuples_nest_as_deep_as_tuples_do(harbour: Harbour) -> None:
-    module = harbour.library.module(AGENT)
+    module = harbour.shelf.module(AGENT)
     stage = harbour.stage(lambda agent, length: agent.chain(length))
     home = stage.go(module.Agent(), 80)
     assert (home.width, home.height.height.width) == (79, 77)

@@ -18,7 +18,7 @@ from emporion.errors import LimitExceeded
 from emporion.runtime.events import one_line
 from emporion.runtime.options import Limits
 from emporion.runtime.sandbox.language.trial import Trial
-from emporion.tests.harbour import Harbour, Library
+from emporion.tests.harbour import Harbour, Shelf
 
 ORDINARY: Final = Path(__file__).parents[1] / "ordinary"
 PROGRAMS: Final = {path.stem: path.read_text(encoding="utf-8") for path in sorted(ORDINARY.glob("*.py"))}
@@ -211,10 +211,10 @@ def test_every_module_for_agents_is_imported_by_a_program(module: str) -> None:
 class Plain:
     """A program as CPython runs it: its module, what `run` gave, all that was printed."""
 
-    def __init__(self, library: Library, source: str) -> None:
+    def __init__(self, shelf: Shelf, source: str) -> None:
         out = io.StringIO()
         with redirect_stdout(out):
-            self.module: ModuleType = library.module(source)
+            self.module: ModuleType = shelf.module(source)
             self.result = self.module.Agent().run()
             if type(self.result) is CoroutineType:
                 self.result = asyncio.run(self.result)
@@ -222,15 +222,15 @@ class Plain:
 
 
 @pytest.fixture(scope="module")
-def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
-    library = Library(tmp_path_factory.mktemp("ordinary"))
-    yield library
-    library.close()
+def shelf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shelf]:
+    shelf = Shelf(tmp_path_factory.mktemp("ordinary"))
+    yield shelf
+    shelf.close()
 
 
 @pytest.fixture(scope="module")
-def plainly(library: Library) -> Callable[[str], Plain]:
-    return cache(lambda name: Plain(library, PROGRAMS[name]))
+def plainly(shelf: Shelf) -> Callable[[str], Plain]:
+    return cache(lambda name: Plain(shelf, PROGRAMS[name]))
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
@@ -257,6 +257,6 @@ def test_an_ordinary_program_passes_the_language_wall_alone(name: str, plainly: 
 
 
 def test_a_sleep_that_is_too_long_meets_the_wall_clock(harbour: Harbour) -> None:
-    agent = harbour.library.agent("import time\nclass Agent:\n    def run(self):\n        time.sleep(600)\n")
+    agent = harbour.shelf.agent("import time\nclass Agent:\n    def run(self):\n        time.sleep(600)\n")
     with pytest.raises(LimitExceeded, match="wall_s"):
         harbour.stage(lambda agent: agent.run(), limits=Limits(wall_s=0.3)).go(agent)

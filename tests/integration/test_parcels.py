@@ -33,7 +33,7 @@ def closed(harbour: Harbour, uri: emporion.URI) -> Any:
 
 
 def test_any_use_of_one_says_what_would_open_it(harbour: Harbour) -> None:
-    module = harbour.library.module(GOODS)
+    module = harbour.shelf.module(GOODS)
     parcel, function = closed(harbour, harbour.register(lambda: [module.Goods(3), module.make])).go()
     assert isinstance(parcel, emporion.Parcel)
     for use in (lambda: parcel.label(), lambda: parcel.price, lambda: setattr(parcel, "price", 1), lambda: function(2)):
@@ -47,7 +47,7 @@ def test_any_use_of_one_says_what_would_open_it(harbour: Harbour) -> None:
 
 
 def test_nothing_of_its_code_runs_at_the_client(harbour: Harbour) -> None:
-    module = harbour.library.module("import sys\nsys.ran = getattr(sys, 'ran', 0) + 1\n" + GOODS)
+    module = harbour.shelf.module("import sys\nsys.ran = getattr(sys, 'ran', 0) + 1\n" + GOODS)
     import sys
 
     before = sys.ran  # type: ignore[attr-defined]
@@ -57,7 +57,7 @@ def test_nothing_of_its_code_runs_at_the_client(harbour: Harbour) -> None:
 
 
 def test_it_goes_back_to_its_host_and_comes_again(harbour: Harbour) -> None:
-    module = harbour.library.module(GOODS)
+    module = harbour.shelf.module(GOODS)
     uri = harbour.register(lambda thing=None: module.Goods(3) if thing is None else [thing.label(), thing])
     proxy = closed(harbour, uri)
     label, again = proxy.go(proxy.go())
@@ -67,7 +67,7 @@ def test_it_goes_back_to_its_host_and_comes_again(harbour: Harbour) -> None:
 
 
 def test_it_goes_on_to_another_host_after_its_own_was_left(harbour: Harbour, elsewhere: emporion.Host) -> None:
-    module = harbour.library.module(GOODS)
+    module = harbour.shelf.module(GOODS)
     asked: list[Any] = []
 
     def validator(name: str, source: str | None, address: Any) -> bool:
@@ -88,7 +88,7 @@ def test_it_goes_on_to_another_host_after_its_own_was_left(harbour: Harbour, els
 def test_a_client_that_opens_may_hand_on_what_another_connection_left_closed(
     harbour: Harbour, elsewhere: emporion.Host
 ) -> None:
-    module = harbour.library.module(GOODS)
+    module = harbour.shelf.module(GOODS)
     parcel = closed(harbour, harbour.register(lambda: module.Goods(5))).go()
     uri = elsewhere.register(Stage(lambda thing: [thing.label(), thing]), code_validator=anything_goes)
     label, again = harbour.connect(uri).go(parcel)
@@ -97,7 +97,7 @@ def test_a_client_that_opens_may_hand_on_what_another_connection_left_closed(
 
 
 def test_what_parcels_share_stays_shared(harbour: Harbour) -> None:
-    module = harbour.library.module(GOODS)
+    module = harbour.shelf.module(GOODS)
 
     def play(pair: Any = None) -> Any:
         if pair is None:
@@ -114,7 +114,7 @@ def test_what_parcels_share_stays_shared(harbour: Harbour) -> None:
 
 
 def test_an_exception_of_a_hosts_class_is_a_remote_error_where_no_code_comes_in(harbour: Harbour) -> None:
-    module = harbour.library.module("class Gone(Exception):\n    pass\n")
+    module = harbour.shelf.module("class Gone(Exception):\n    pass\n")
 
     def play() -> None:
         raise module.Gone("sold out")

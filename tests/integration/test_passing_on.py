@@ -105,7 +105,7 @@ def last(agent: Any) -> Any:
 
 
 def test_an_agent_gathers_at_three_hosts_and_comes_home_through_the_chain(harbour: Harbour, road: Road) -> None:
-    agent = harbour.library.agent(GATHERER)
+    agent = harbour.shelf.agent(GATHERER)
     first = road.stop(passing(road.stop(passing(road.stop(last), "second")), "first"))
     home = harbour.connect(first).go(agent)
     assert type(home) is type(agent)
@@ -114,7 +114,7 @@ def test_an_agent_gathers_at_three_hosts_and_comes_home_through_the_chain(harbou
 
 
 def test_the_next_host_sees_the_address_and_identity_of_the_one_that_sends(harbour: Harbour, road: Road) -> None:
-    agent = harbour.library.agent(GATHERER)
+    agent = harbour.shelf.agent(GATHERER)
     asked: list[Any] = []
 
     def validator(name: str, module: str | None, address: Any, caller: Any = None) -> bool:
@@ -138,7 +138,7 @@ def test_the_next_host_sees_the_address_and_identity_of_the_one_that_sends(harbo
 
 
 def test_code_that_leaves_a_host_for_another_is_a_question_for_its_object(harbour: Harbour, road: Road) -> None:
-    agent = harbour.library.agent(GATHERER)
+    agent = harbour.shelf.agent(GATHERER)
     name = type(agent).__module__
 
     def only_in(asked: str, module: str | None, address: Any) -> bool:
@@ -153,8 +153,8 @@ def test_code_that_leaves_a_host_for_another_is_a_question_for_its_object(harbou
 
 
 def test_what_was_got_on_the_way_comes_home_and_each_host_is_asked_about_it(harbour: Harbour, road: Road) -> None:
-    goods = harbour.library.module(GOODS)
-    agent = harbour.library.agent(GATHERER)
+    goods = harbour.shelf.module(GOODS)
+    agent = harbour.shelf.agent(GATHERER)
     questions: list[tuple[str, str]] = []
 
     def validator(name: str, module: str | None, address: Any) -> bool:
@@ -173,8 +173,8 @@ def test_what_was_got_on_the_way_comes_home_and_each_host_is_asked_about_it(harb
 
 
 def test_a_thing_of_the_first_host_goes_with_the_agent_and_comes_back_unasked(harbour: Harbour, road: Road) -> None:
-    goods = harbour.library.module(GOODS)
-    agent = harbour.library.agent(GATHERER)
+    goods = harbour.shelf.module(GOODS)
+    agent = harbour.shelf.agent(GATHERER)
 
     def customs(name: str, module: str | None, address: Any) -> bool:
         return bool(module) == (name == type(agent).__module__) or (name == type(agent).__module__ and not module)
@@ -193,7 +193,7 @@ def test_a_thing_of_the_first_host_goes_with_the_agent_and_comes_back_unasked(ha
 
 
 def test_two_agents_that_are_passed_on_share_what_they_shared(harbour: Harbour, road: Road) -> None:
-    module = harbour.library.module(GATHERER)
+    module = harbour.shelf.module(GATHERER)
     one, other = module.Agent(), module.Agent()
     one.things = other.things = [one]
     second = road.stop(lambda pair: pair)
@@ -211,7 +211,7 @@ def test_two_agents_that_are_passed_on_share_what_they_shared(harbour: Harbour, 
 
 
 def test_a_connection_made_before_any_call_passes_agents_on_too(harbour: Harbour, road: Road) -> None:
-    agent = harbour.library.agent(GATHERER)
+    agent = harbour.shelf.agent(GATHERER)
     further = harbour.connect(road.stop(last))
 
     def play(agent: Any) -> Any:
@@ -224,7 +224,7 @@ def test_a_connection_made_before_any_call_passes_agents_on_too(harbour: Harbour
 
 
 def test_a_handle_goes_nowhere_outside_of_its_call(harbour: Harbour, road: Road) -> None:
-    agent = harbour.library.agent(GATHERER)
+    agent = harbour.shelf.agent(GATHERER)
     further = harbour.connect(road.stop(last))
     kept: list[Any] = []
     harbour.connect(road.stop(kept.append)).go(agent)
@@ -234,7 +234,7 @@ def test_a_handle_goes_nowhere_outside_of_its_call(harbour: Harbour, road: Road)
 
 def test_a_host_that_passes_on_supplies_nothing_but_what_it_passed_on(harbour: Harbour, road: Road) -> None:
     """The next host asks for a module that the first one has, and did not send."""
-    agent, secret = harbour.library.agent(GATHERER), harbour.library.agent("class Agent: pass\n")
+    agent, secret = harbour.shelf.agent(GATHERER), harbour.shelf.agent("class Agent: pass\n")
     refused: list[CodeDenied] = []
 
     def pry(agent: Any) -> None:
@@ -280,7 +280,7 @@ def over(harbour: Harbour, count: int) -> list[VisitOver]:
 
 
 def test_when_the_client_leaves_the_visit_two_hosts_away_ends(harbour: Harbour, road: Road) -> None:
-    agent, gate = harbour.library.agent(GATHERER), Gate()
+    agent, gate = harbour.shelf.agent(GATHERER), Gate()
     raised: list[BaseException] = []
     last_stop = road.stop(hold(gate))
 
@@ -313,7 +313,7 @@ def test_when_the_client_leaves_the_visit_two_hosts_away_ends(harbour: Harbour, 
 
 @pytest.mark.parametrize("cut", ["by the first host", "by the last host"])
 def test_a_cut_between_two_hosts_is_told_with_the_hop(harbour: Harbour, road: Road, cut: str) -> None:
-    agent, gate = harbour.library.agent(GATHERER), Gate()
+    agent, gate = harbour.shelf.agent(GATHERER), Gate()
     last_stop = road.stop(hold(gate))
     connections: list[Any] = []
 
@@ -338,7 +338,7 @@ def test_a_cut_between_two_hosts_is_told_with_the_hop(harbour: Harbour, road: Ro
 
 
 def test_a_call_that_takes_too_long_is_called_off_down_the_road(harbour: Harbour, road: Road) -> None:
-    agent, gate = harbour.library.agent(GATHERER), Gate()
+    agent, gate = harbour.shelf.agent(GATHERER), Gate()
     first = road.stop(passing(road.stop(hold(gate)), "first"))
     with pytest.raises(emporion.CallTimeout, match=f"{first.host}:{first.port}"):
         harbour.connect(first, timeout_s=2.0).go(agent)
@@ -349,7 +349,7 @@ def test_a_call_that_takes_too_long_is_called_off_down_the_road(harbour: Harbour
 
 
 def test_a_host_that_closes_in_the_middle_leaves_no_visit(harbour: Harbour, road: Road) -> None:
-    agent, gate = harbour.library.agent(GATHERER), Gate()
+    agent, gate = harbour.shelf.agent(GATHERER), Gate()
     last_stop = road.stop(hold(gate))
     first = road.stop(passing(last_stop, "first"))
     proxy = harbour.connect(first)
@@ -363,7 +363,7 @@ def test_a_host_that_closes_in_the_middle_leaves_no_visit(harbour: Harbour, road
 
 
 def test_nothing_new_crosses_in_the_second_round(harbour: Harbour, road: Road) -> None:
-    module = harbour.library.module(GATHERER)
+    module = harbour.shelf.module(GATHERER)
     proxy = harbour.connect(road.stop(passing(road.stop(last), "first")))
     for _ in range(2):
         proxy.go(module.Agent())

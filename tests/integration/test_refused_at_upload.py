@@ -16,7 +16,7 @@ class Agent:
 
 
 def test_all_complaints_about_a_module_come_in_one_denial(harbour: Harbour) -> None:
-    package = harbour.library.package(beside="x = 1\n", only=AGENT)
+    package = harbour.shelf.package(beside="x = 1\n", only=AGENT)
     agent = __import__(f"{package}.only", fromlist=["only"]).Agent()
     with pytest.raises(CodeDenied) as denied:
         harbour.stage(lambda agent: agent.visit()).go(agent)
@@ -33,7 +33,7 @@ def test_all_complaints_about_a_module_come_in_one_denial(harbour: Harbour) -> N
 
 
 def test_all_modules_of_a_closure_are_told_of_and_none_is_kept(harbour: Harbour) -> None:
-    package = harbour.library.package(
+    package = harbour.shelf.package(
         only="from . import first, second, third\nclass Agent:\n    def visit(self): return 1\n",
         first="def f(): return eval('1')\n", second="import socket\n", third="x = 1\n",
     )  # fmt: skip

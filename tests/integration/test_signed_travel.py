@@ -31,7 +31,7 @@ TRUSTED = signed_by([public_text(KEY)])
 
 def make(harbour: Harbour, *, signed: bool = True) -> Any:
     """An agent of two modules, signed beside its source."""
-    name = harbour.library.package(agent=AGENT, basket=BASKET)
+    name = harbour.shelf.package(agent=AGENT, basket=BASKET)
     agent = __import__(f"{name}.agent", fromlist=["agent"]).Agent()
     if signed:
         closure = closure_of(type(agent))
@@ -115,7 +115,7 @@ def test_forged_signatures_open_nothing(harbour: Harbour, forged: Any, why: str)
     proxy = harbour.connect(harbour.register(ran.append, code_validator=TRUSTED), peer=Forger)
     proxy._peer.forged = forged
     with pytest.raises(EmporionError, match=why):
-        proxy.go(harbour.library.agent("class Agent: pass\n"))
+        proxy.go(harbour.shelf.agent("class Agent: pass\n"))
     assert not ran
 
 

@@ -93,7 +93,7 @@ WELL = ["I am nora", True, True, True, True, True, True, "base", "more", 20]
 
 
 def agent_of(harbour: Harbour, **modules: str) -> Any:
-    name = harbour.library.package(**modules)
+    name = harbour.shelf.package(**modules)
     return __import__(f"{name}.agent", fromlist=["agent"])
 
 
@@ -134,7 +134,7 @@ class Agent:
 
 def test_getstate_and_setstate_run_in_the_sandbox_and_at_the_owner_and_not_in_the_host(harbour: Harbour) -> None:
     """The host and the client are one process here: what ran in the host would have counted as well."""
-    name = harbour.library.package(agent=HOOKS.replace("import MARKER", "from . import marker as MARKER"), marker="""
+    name = harbour.shelf.package(agent=HOOKS.replace("import MARKER", "from . import marker as MARKER"), marker="""
         try:
             import os
             WHERE = "unpacked outside"
@@ -156,7 +156,7 @@ def test_getstate_and_setstate_run_in_the_sandbox_and_at_the_owner_and_not_in_th
 
 
 def test_a_hook_that_raises_is_the_agents_error_there_and_the_clients_at_home(harbour: Harbour) -> None:
-    module = harbour.library.module(
+    module = harbour.shelf.module(
         """
         class Agent:
             def __init__(self):
@@ -176,7 +176,7 @@ def test_a_hook_that_raises_is_the_agents_error_there_and_the_clients_at_home(ha
 
 
 def test_a_class_that_no_module_leads_to_says_so(harbour: Harbour) -> None:
-    module = harbour.library.module(
+    module = harbour.shelf.module(
         """
         def make():
             class Local:
@@ -218,7 +218,7 @@ class Broken(OSError):
 
 
 def test_a_client_catches_a_hosts_exception_with_its_class_and_bases(harbour: Harbour) -> None:
-    name = harbour.library.package(errors=ERRORS)
+    name = harbour.shelf.package(errors=ERRORS)
     errors = __import__(f"{name}.errors", fromlist=["errors"])
 
     def play(kind: str) -> None:
@@ -249,9 +249,9 @@ with emporion.connect(sys.argv[1], passphrase={PASSPHRASE!r}, mobile_code=True) 
 
 
 def test_an_agent_catches_a_hosts_exception_by_its_base(harbour: Harbour) -> None:
-    name = harbour.library.package(errors=ERRORS)
+    name = harbour.shelf.package(errors=ERRORS)
     errors = __import__(f"{name}.errors", fromlist=["errors"])
-    agent = harbour.library.agent(
+    agent = harbour.shelf.agent(
         """
         class Agent:
             def ask(self, shop):
@@ -271,7 +271,7 @@ def test_an_agent_catches_a_hosts_exception_by_its_base(harbour: Harbour) -> Non
 
 
 def test_an_exception_is_a_value_like_others(harbour: Harbour) -> None:
-    module = harbour.library.module(ERRORS + """
+    module = harbour.shelf.module(ERRORS + """
 class Agent:
     def __init__(self):
         self.met = [SoldOut("boots", left=1)]
@@ -296,7 +296,7 @@ class Agent:
 
 
 def test_a_denied_exception_class_leaves_its_text(harbour: Harbour) -> None:
-    errors = harbour.library.module(ERRORS)
+    errors = harbour.shelf.module(ERRORS)
 
     def play() -> None:
         raise errors.SoldOut("no boots", left=0)
@@ -419,13 +419,13 @@ class Agent:
 
 
 def test_objects_in_keys_have_all_that_their_hash_looks_at(harbour: Harbour) -> None:
-    agent = harbour.library.agent(KEYS)
+    agent = harbour.shelf.agent(KEYS)
     there, home = harbour.stage(lambda agent: (agent.check(), agent)).go(agent)
     assert there == home.check() == agent.check() == (1, 2, True, True, 5000)
 
 
 def test_what_cannot_be_part_of_a_state_says_how_to_do_without(harbour: Harbour) -> None:
-    agent = harbour.library.agent(
+    agent = harbour.shelf.agent(
         "import re\nclass Agent:\n    def __init__(self):\n        self.dice = re.compile('[1-6]')\n"
     )
     with pytest.raises(emporion.ValueNotPortable, match=r"args\[0\]\.dice: .* leave it out .* with __getstate__"):

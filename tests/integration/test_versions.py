@@ -47,8 +47,8 @@ class Counting(ClientPeer):
 
 
 def package(harbour: Harbour) -> tuple[str, Path]:
-    name = harbour.library.package(agent=VERSION.format(version=1, name="PKG"), parts="PART = 1  # of PKG\n")
-    return name, harbour.library.folder / name
+    name = harbour.shelf.package(agent=VERSION.format(version=1, name="PKG"), parts="PART = 1  # of PKG\n")
+    return name, harbour.shelf.folder / name
 
 
 def write(path: Path, text: str) -> None:
@@ -146,8 +146,8 @@ def test_two_versions_run_in_two_visits_at_the_same_time(harbour: Harbour) -> No
 
 
 def test_two_versions_of_a_hosts_class_live_side_by_side_on_a_client(harbour: Harbour) -> None:
-    name = harbour.library.package(goods="class Lamp:\n    def glow(self):\n        return 'dimly'\n")
-    path = harbour.library.folder / name / "goods.py"
+    name = harbour.shelf.package(goods="class Lamp:\n    def glow(self):\n        return 'dimly'\n")
+    path = harbour.shelf.folder / name / "goods.py"
     made = [importlib.import_module(f"{name}.goods").Lamp()]
     proxy = harbour.stage(lambda: made[-1])
     old = proxy.go()
@@ -200,7 +200,7 @@ def test_fifty_threads_with_twenty_versions_get_their_own_and_each_travels_once(
 
 
 def test_a_class_that_fifty_threads_first_get_at_one_moment_comes_down_once(harbour: Harbour) -> None:
-    name = harbour.library.package(goods="class Lamp:\n    def glow(self):\n        return 'dimly'\n")
+    name = harbour.shelf.package(goods="class Lamp:\n    def glow(self):\n        return 'dimly'\n")
     lamp = importlib.import_module(f"{name}.goods").Lamp
     start = threading.Barrier(50, timeout=30)
     proxy = harbour.stage(lamp)

@@ -22,7 +22,7 @@ from emporion.errors import (
 from emporion.runtime.events import VisitOver
 from emporion.runtime.host import SPARES
 from emporion.runtime.options import BOTH_WALLS, Limits
-from emporion.tests.harbour import ANSWER_S, Harbour, Library, in_thread, listening, open_host, until
+from emporion.tests.harbour import ANSWER_S, Harbour, Shelf, in_thread, listening, open_host, until
 
 BAD = """
 class Agent:
@@ -55,9 +55,9 @@ class Desk:
 
 @pytest.fixture(scope="module")
 def bad_module(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    library = Library(tmp_path_factory.mktemp("bad"))
-    yield library.module(BAD)
-    library.close()
+    shelf = Shelf(tmp_path_factory.mktemp("bad"))
+    yield shelf.module(BAD)
+    shelf.close()
 
 
 # --- callers that leave
@@ -132,9 +132,9 @@ def test_a_cancelled_visit_does_not_wait_for_its_agent(harbour: Harbour, bad_mod
 
 def test_a_host_that_closes_ends_its_visits(tmp_path: Path, bad_module: Any) -> None:
     before = children()
-    library = Library(tmp_path)
+    shelf = Shelf(tmp_path)
     with listening() as ears, open_host() as host:
-        harbour = Harbour(host, library, ears)
+        harbour = Harbour(host, shelf, ears)
         _, desk, gone = entered(harbour, bad_module)
         closing = in_thread(host.close)
         with pytest.raises(ConnectionLost):
@@ -142,7 +142,7 @@ def test_a_host_that_closes_ends_its_visits(tmp_path: Path, bad_module: Any) -> 
         desk.go_on.set()
         closing()
         harbour.close()
-    library.close()
+    shelf.close()
     assert children() == before
 
 
@@ -179,7 +179,7 @@ def test_a_thread_that_waits_for_its_turn_hears_that_the_visit_is_over(harbour: 
 
 
 def test_several_threads_may_use_one_agent_each_in_its_turn(harbour: Harbour) -> None:
-    agent = harbour.library.agent(
+    agent = harbour.shelf.agent(
         """
         class Agent:
             def __init__(self):

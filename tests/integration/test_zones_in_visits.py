@@ -28,7 +28,7 @@ class Agent:
 
 def test_zones_go_in_work_there_and_come_home(harbour: Harbour) -> None:
     berlin = ZoneInfo("Europe/Berlin")
-    agent = harbour.library.agent(AGENT, berlin, datetime(2024, 7, 1, 12, tzinfo=ZoneInfo("America/New_York")))
+    agent = harbour.shelf.agent(AGENT, berlin, datetime(2024, 7, 1, 12, tzinfo=ZoneInfo("America/New_York")))
     came: list[object] = []
 
     def play(agent: object) -> object:
